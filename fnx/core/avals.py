@@ -1,0 +1,60 @@
+"""Avals: all that an abstract tracer knows of a value: its shape, its dtype, and whether the dtype is weak."""
+
+from __future__ import annotations
+
+import functools
+import math
+
+import numpy as np
+
+from fnx.core.dtypes import dtype_name
+
+
+class Aval:
+    """A shape and a dtype; ``weak`` marks a dtype that came from a Python scalar and gives way in promotion.
+
+    Avals are interned: equal avals are the same object, so signatures compare by identity.
+
+    >>> Aval.of((3, 4), np.float32)
+    f32[3,4]
+    """
+
+    __slots__ = ("__weakref__", "dtype", "shape", "weak")
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    weak: bool
+
+    @staticmethod
+    def of(shape: tuple[int, ...], dtype: object, weak: bool = False) -> Aval:
+        """The aval with this shape and dtype."""
+        return _intern(tuple(int(d) for d in shape), np.dtype(dtype), bool(weak))
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return math.prod(self.shape)
+
+    def strong(self) -> Aval:
+        """The same aval, not weak."""
+        return _intern(self.shape, self.dtype, False) if self.weak else self
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"Aval is immutable: cannot set {name}")
+
+    def __repr__(self) -> str:
+        weak = "~" if self.weak else ""
+        return f"{dtype_name(self.dtype)}{weak}[{','.join(map(str, self.shape))}]"
+
+
+@functools.lru_cache(maxsize=None)
+def _intern(shape: tuple[int, ...], dtype: np.dtype, weak: bool) -> Aval:
+    aval = object.__new__(Aval)
+    object.__setattr__(aval, "shape", shape)
+    object.__setattr__(aval, "dtype", dtype)
+    object.__setattr__(aval, "weak", weak)
+    return aval

@@ -1,0 +1,62 @@
+"""Jaxpr: a typed, pure let-list.
+
+Grammar, in JAX's notation::
+
+    jaxpr ::= "{" "lambda" binder* ";" binder* "." "let" eqn* "in" "(" atom* ")" "}"    constants before the ";"
+    eqn   ::= binder* "=" primitive "[" param* "]" atom*
+    binder ::= name ":" aval            atom ::= name | literal ":" aval
+    aval  ::= dtype "[" size* "]"       for example f32[3,4]
+
+All nodes are frozen. Variables are compared by identity, jaxprs by structure (names do not matter).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from fnx.core.avals import Aval
+
+if TYPE_CHECKING:
+    from fnx.core.primitive import Primitive
+    from fnx.core.sources import Source
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Var:
+    """A variable: bound once, by a jaxpr's binders or by one equation."""
+
+    aval: Aval
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Literal:
+    """A NumPy scalar written into the program; rank 0."""
+
+    value: Any
+    aval: Aval
+
+
+Atom = Var | Literal
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Eqn:
+    """``outputs = primitive[params] inputs``, written by the user at ``source``."""
+
+    primitive: Primitive
+    inputs: tuple[Atom, ...]
+    outputs: tuple[Var, ...]
+    params: Mapping[str, Any] = field(default_factory=dict)
+    source: Source | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Jaxpr:
+    """A function: ``inputs`` to ``outputs`` by ``eqns``. ``consts`` binds variables to values (arrays, or tracers of an outer trace)."""
+
+    inputs: tuple[Var, ...]
+    eqns: tuple[Eqn, ...]
+    outputs: tuple[Atom, ...]
+    consts: tuple[tuple[Var, Any], ...] = ()

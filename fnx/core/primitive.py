@@ -1,0 +1,72 @@
+"""Primitive: a name and one required rule per interpretation; ``REGISTRY`` holds them all.
+
+Every rule works on flat tuples and returns a tuple, one entry per result:
+
+======== ==========================================================================================================
+type     ``type(*avals, **params) -> avals``. Raises ``FnxTypeError`` on operands that do not fit.
+numpy    ``numpy(xp, *arrays, **params) -> arrays``: the eager meaning, on the arrays of the module ``xp``.
+jvp      ``jvp(primals, tangents, outs, **params) -> out_tangents``. ``None`` is a zero tangent, on both sides; at
+         least one tangent is given. Integer and boolean values always have tangent ``None``.
+transpose ``transpose(cts, inputs, **params) -> input_cts``. ``inputs[i]`` is a ``Linear(aval)`` where the operation is
+         linear in it and a value elsewhere; the result is ``None`` for values and for zeros. ``cts`` may hold ``None``.
+batch    ``batch(inputs, axes, size, **params) -> (outs, out_axes)``; an axis is ``None`` for an unmapped value.
+lower    ``lower(b, *operands, **params) -> HLO values`` with the HLO builder ``b``.
+split    higher-order primitives only: ``split(primals, tangents, **params) -> (outs, out_tangents)``, the linearised run:
+         primal work binds on primals, linear work on tangents, so that the two can be told apart.
+======== ==========================================================================================================
+
+Rules call operations (``mul(t, cos(x))``), never infix operators, so that ``fnx.ops`` does not depend on ``fnx.numpy``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from fnx.core.avals import Aval
+
+REGISTRY: dict[str, Primitive] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class NotDifferentiable:
+    """Stands where a ``jvp`` rule would: the derivative is zero or undefined, and why."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotLinear:
+    """Stands where a ``transpose`` rule would: the operation is linear in none of its operands, and why."""
+
+    reason: str = "not a linear operation"
+
+
+@dataclass(frozen=True, slots=True)
+class Linear:
+    """Stands for an unknown operand in a ``transpose`` rule: the operation is linear in it."""
+
+    aval: Aval
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Primitive:
+    """An operation and all its rules."""
+
+    name: str
+    type: Callable[..., tuple[Aval, ...]]
+    numpy: Callable[..., tuple[Any, ...]]
+    jvp: Callable[..., tuple[Any, ...]] | NotDifferentiable
+    transpose: Callable[..., tuple[Any, ...]] | NotLinear
+    batch: Callable[..., tuple[tuple[Any, ...], tuple[int | None, ...]]]
+    lower: Callable[..., tuple[Any, ...]]
+    split: Callable[..., tuple[tuple[Any, ...], tuple[Any, ...]]] | None = None
+
+    def __post_init__(self) -> None:
+        if self.name in REGISTRY:
+            raise ValueError(f"a primitive called {self.name!r} exists already")
+        REGISTRY[self.name] = self
+
+    def __repr__(self) -> str:
+        return self.name

@@ -1,0 +1,307 @@
+"""Array: an immutable buffer and its aval. Infix operators come from `fnx.numpy.operators`.
+
+Invariant: the buffer is C-contiguous, aligned, in native byte order, never written to again, and
+``aval`` has its shape and dtype. Two arrays may share memory (a reshape copies nothing).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from fnx.core.avals import Aval, _intern
+from fnx.core.dtypes import INTS, as_dtype, scalar_dtype
+
+_NOT_A_BUFFER = (
+    "fnx.Array wraps a NumPy array and takes nothing else, got {kind}. "
+    "Write fnx.numpy.asarray(x) for lists, scalars and the arrays of other libraries."
+)
+_NO_HASH = (
+    "unhashable type: 'Array'. Arrays compare element by element, so they cannot be keys of a dict, "
+    "members of a set or static arguments. Use x.tobytes(), or id(x) for the object itself."
+)
+_NO_ITEM_ASSIGNMENT = (
+    "fnx arrays are immutable: x[index] = y is not possible. "
+    "Write x = x.at[index].set(y), which returns a changed copy."
+)
+
+
+class Array:
+    """An immutable n-dimensional array.
+
+    Made by the functions of `fnx.numpy`; ``Array(buffer)`` takes a NumPy array as its own.
+
+    >>> Array(np.arange(3, dtype=np.float32))
+    Array([0., 1., 2.], dtype=float32)
+    """
+
+    __slots__ = ("__weakref__", "_buffer", "aval")
+    __array_priority__ = 100  # numpy_array + x calls our __radd__
+    _buffer: np.ndarray
+    aval: Aval
+
+    def __new__(cls, buffer: np.ndarray, weak: bool = False) -> Array:
+        """Wrap ``buffer``, which must not be written to afterwards; it is copied only if it must be."""
+        if not isinstance(buffer, np.ndarray | np.generic):
+            raise TypeError(_NOT_A_BUFFER.format(kind=type(buffer).__name__))
+        return wrap(buffer, weak)
+
+    # What an array is
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of elements along each axis."""
+        return self.aval.shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Type of the elements."""
+        return self.aval.dtype
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.aval.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return self.aval.size
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the elements take."""
+        return self._buffer.nbytes
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes that one element takes."""
+        return self.aval.dtype.itemsize
+
+    @property
+    def weak_type(self) -> bool:
+        """Whether the dtype came from a Python scalar, and so gives way in promotion."""
+        return self.aval.weak
+
+    @property
+    def device(self) -> str:
+        """Where the elements are: ``"cpu"``."""
+        return "cpu"
+
+    def to_device(self, device: str, /, *, stream: None = None) -> Array:
+        """The same array on ``device``, which can only be ``"cpu"``."""
+        if device != "cpu" or stream is not None:
+            raise ValueError(f"the only device is 'cpu' (without a stream), got {device!r}")
+        return self
+
+    def block_until_ready(self) -> Array:
+        """The array itself: nothing runs in the background. For code written for JAX."""
+        return self
+
+    def is_deleted(self) -> bool:
+        """Whether the buffer was given away (donated to a jitted function, or deleted)."""
+        try:
+            _get_buffer(self)
+        except AttributeError:
+            return True
+        return False
+
+    def delete(self) -> None:
+        """Give up the buffer now; any later use of the array raises."""
+        if not self.is_deleted():
+            _delete_buffer(self)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"fnx arrays are immutable: cannot set {name}")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"fnx arrays are immutable: cannot delete {name}")
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  reached for unknown names only
+        if name == "_buffer":
+            raise DeletedArrayError(self.aval)
+        raise AttributeError(f"fnx.Array has no attribute {name!r}")
+
+    # Conversions to Python
+
+    def __bool__(self) -> bool:
+        if self.aval.size != 1:
+            raise ValueError(
+                f"the truth value of an array with {self.aval.size} elements ({self.aval}) is "
+                "ambiguous: write x.any() or x.all()"
+            )
+        return bool(self._buffer)
+
+    def __int__(self) -> int:
+        return int(self._scalar("int"))
+
+    def __float__(self) -> float:
+        return float(self._scalar("float"))
+
+    def __complex__(self) -> complex:
+        return complex(self._scalar("complex"))
+
+    def __index__(self) -> int:
+        if self.aval.dtype not in INTS:
+            raise TypeError(f"only an integer array can be an index, got {self.aval}")
+        return int(self._scalar("index"))
+
+    def __round__(self, ndigits: int | None = None) -> int | float:
+        return round(self._scalar("round").item(), ndigits)
+
+    def __format__(self, spec: str) -> str:
+        return format(self._buffer[()], spec) if not self.aval.shape else format(str(self), spec)
+
+    def _scalar(self, wanted: str) -> np.ndarray:
+        if self.aval.shape:
+            raise TypeError(
+                f"{wanted}(x) needs an array of rank 0, got {self.aval}: "
+                "write x.item() for one element, or index it, or x.tolist()"
+            )
+        return self._buffer
+
+    def item(self, *args: int) -> bool | int | float:
+        """The only element, or the one at these indices, as a Python scalar."""
+        return self._buffer.item(*args)
+
+    def tolist(self) -> Any:  # noqa: ANN401  a scalar or nested lists
+        """The elements as nested lists of Python scalars."""
+        return self._buffer.tolist()
+
+    def tobytes(self) -> bytes:
+        """The elements' bytes in C order."""
+        return self._buffer.tobytes()
+
+    def __len__(self) -> int:
+        if not self.aval.shape:
+            raise TypeError(f"len() of an array of rank 0 ({self.aval})")
+        return self.aval.shape[0]
+
+    def __iter__(self) -> Iterator[Array]:
+        if not self.aval.shape:
+            raise TypeError(f"iteration over an array of rank 0 ({self.aval})")
+        return map(wrap, self._buffer)
+
+    def __hash__(self) -> int:
+        raise TypeError(_NO_HASH)
+
+    def __setitem__(self, index: object, value: object) -> None:
+        raise TypeError(_NO_ITEM_ASSIGNMENT)
+
+    # Exchange with other libraries
+
+    def __array__(self, dtype: object = None, copy: bool | None = None) -> np.ndarray:
+        if (dtype is None or dtype == self.aval.dtype) and not copy:
+            view = self._buffer.view()
+            view.flags.writeable = False
+            return view
+        if copy is False:
+            raise ValueError(f"{self.aval} as {np.dtype(dtype)} needs a copy, but copy=False")
+        return self._buffer.astype(dtype or self.aval.dtype)
+
+    def __dlpack__(
+        self,
+        *,
+        stream: None = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[int, int] | None = None,
+        copy: bool | None = None,
+    ) -> object:
+        # Versions before 1.0 cannot say "read-only", and NumPy then refuses read-only arrays.
+        can_be_read_only = max_version is not None and max_version >= (1, 0)
+        buffer = self.__array__() if can_be_read_only and not copy else self._buffer
+        return buffer.__dlpack__(
+            stream=stream, max_version=max_version, dl_device=dl_device, copy=copy
+        )
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self._buffer.__dlpack_device__()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return wrap, (self._buffer, self.aval.weak)
+
+    def __copy__(self) -> Array:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Array:
+        return wrap(self._buffer.copy(), self.aval.weak)
+
+    # Text
+
+    def __repr__(self) -> str:
+        if self.is_deleted():
+            return f"<deleted Array {self.aval}>"
+        weak = ", weak_type=True" if self.aval.weak else ""
+        shape = f", shape={self.aval.shape}" if not self.aval.size and self.aval.shape != (0,) else ""
+        body = np.array2string(_printable(self._buffer), separator=", ", prefix="Array(")
+        return f"Array({body if self.aval.size else '[]'}{shape}, dtype={self.aval.dtype}{weak})"
+
+    def __str__(self) -> str:
+        return str(_printable(self._buffer))
+
+
+class DeletedArrayError(RuntimeError):
+    """An array was used after its buffer was donated to a jitted function or deleted.
+
+    >>> x = Array(np.zeros(3))
+    >>> x.delete()
+    >>> x.tolist()
+    Traceback (most recent call last):
+    ...
+    fnx.core.array.DeletedArrayError: this array (f64[3]) has no buffer any more: ...
+    """
+
+    def __init__(self, aval: Aval) -> None:
+        super().__init__(
+            f"this array ({aval}) has no buffer any more: it was donated to a jitted function, or "
+            "deleted. Use the function's result instead, or do not donate the argument."
+        )
+
+
+_set_buffer = Array.__dict__["_buffer"].__set__
+_get_buffer = Array.__dict__["_buffer"].__get__
+_delete_buffer = Array.__dict__["_buffer"].__delete__
+_set_aval = Array.__dict__["aval"].__set__
+_new = object.__new__
+
+
+def wrap_as(buffer: np.ndarray, aval: Aval) -> Array:
+    """An Array of a buffer that is known to satisfy the invariant and to have this aval. Fast."""
+    array = _new(Array)
+    _set_buffer(array, buffer)
+    _set_aval(array, aval)
+    return array
+
+
+def wrap(buffer: np.ndarray | np.generic, weak: bool = False) -> Array:
+    """An Array of any NumPy array or scalar of one of our dtypes, copied only if it must be."""
+    if type(buffer) is not np.ndarray:
+        buffer = np.asarray(buffer)
+    flags = buffer.flags
+    if not (flags.c_contiguous and flags.aligned and buffer.dtype.isnative):
+        buffer = np.array(buffer, dtype=buffer.dtype.newbyteorder("="), order="C")
+    return wrap_as(buffer, _intern(buffer.shape, as_dtype(buffer.dtype), weak))
+
+
+def as_buffer(x: object) -> np.ndarray:
+    """The NumPy array behind a value: an Array's own buffer, or the conversion of anything else.
+
+    Python scalars become ``bool``, ``int32`` (or wider, if they must) and ``float32``. The result
+    must not be written to.
+    """
+    if type(x) is Array:
+        return x._buffer
+    if type(x) is np.ndarray:
+        return x
+    if isinstance(x, bool | int | float) and not isinstance(x, np.generic):
+        return np.asarray(x, dtype=scalar_dtype(x)[0])
+    return np.asarray(x)
+
+
+def _printable(buffer: np.ndarray) -> np.ndarray:
+    """The array itself, or float32 for the small floats that NumPy does not format well."""
+    is_extension = buffer.dtype.kind == "V" or hasattr(ml_dtypes, buffer.dtype.name)
+    return buffer.astype(np.float32) if is_extension else buffer

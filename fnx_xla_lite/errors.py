@@ -1,0 +1,27 @@
+"""Every exception that a user of the compiler can meet."""
+
+from __future__ import annotations
+
+
+class CompilerError(Exception):
+    """Base of the compiler's errors; the message says what came in, where, and what was expected."""
+
+
+class VerifyError(CompilerError, ValueError):
+    """A module breaks an invariant of its IR: wrong shapes, element types, attributes or scopes."""
+
+
+class ParseError(CompilerError, ValueError):
+    """A text is not in the part of StableHLO's syntax that we read; names line and column."""
+
+
+class UnsupportedOpError(CompilerError, NotImplementedError):
+    """A module uses an operation or element type that this compiler does not have."""
+
+
+class PassError(CompilerError, RuntimeError):
+    """A pass met a module that it cannot rewrite, or made an invalid one (the second is our bug)."""
+
+
+class BackendError(CompilerError, RuntimeError):
+    """A backend cannot compile or run a program on this machine."""

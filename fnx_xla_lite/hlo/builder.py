@@ -1,0 +1,405 @@
+"""Typed construction of HLO: one method per operation, result types inferred from the op table.
+
+>>> b = Builder("double")
+>>> x = b.parameter((3,), "f32")
+>>> module = b.build(b.add(x, x))
+>>> module.main.body.results[0].type.shape
+(3,)
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from fnx_xla_lite.errors import VerifyError
+from fnx_xla_lite.hlo.constants import as_constant
+from fnx_xla_lite.hlo.dtypes import element_name, from_numpy, to_numpy
+from fnx_xla_lite.hlo.ir import Computation, Function, HloModule, Instruction, TensorType, Value
+from fnx_xla_lite.hlo.opset import op_def
+from fnx_xla_lite.hlo.shapes import Site, compare_type
+
+Body = Callable[..., Any]
+Ints = Sequence[int]
+
+
+def _ints(values: Iterable[int]) -> tuple[int, ...]:
+    return tuple(int(value) for value in values)
+
+
+def _unary(op: str) -> Callable[[Builder, Value], Value]:
+    def method(self: Builder, x: Value) -> Value:
+        return self.apply(op, (x,))[0]
+
+    method.__doc__ = f"StableHLO ``{op}``, element by element."
+    return method
+
+
+def _binary(op: str) -> Callable[[Builder, Value, Value], Value]:
+    def method(self: Builder, x: Value, y: Value) -> Value:
+        return self.apply(op, (x, y))[0]
+
+    method.__doc__ = f"StableHLO ``{op}`` of two values of one type."
+    return method
+
+
+class Builder:
+    """Builds one computation, instruction by instruction; ``build`` closes the module.
+
+    Attributes:
+        location_text: the user's line, ``file:line in function``, given to each instruction built.
+    """
+
+    def __init__(self, name: str = "main", parent: Builder | None = None) -> None:
+        self.name = name
+        self.location_text: str | None = parent.location_text if parent else None
+        self._parameters: list[Value] = []
+        self._instructions: list[Instruction] = []
+        self._donated: set[int] = set()
+        self._functions: dict[str, Function] = parent._functions if parent else {}
+
+    # Structure ---------------------------------------------------------------------------------------------------
+
+    def parameter(self, shape: Ints, dtype: str | np.dtype | type, donated: bool = False) -> Value:
+        """A new input; ``donated`` lets results take over its buffer."""
+        value = Value(TensorType(_ints(shape), element_name(dtype)))
+        if donated:
+            self._donated.add(len(self._parameters))
+        self._parameters.append(value)
+        return value
+
+    def apply(
+        self,
+        op: str,
+        operands: Sequence[Value],
+        attributes: dict[str, Any] | None = None,
+        regions: tuple[Computation, ...] = (),
+        given: tuple[TensorType, ...] | None = None,
+    ) -> tuple[Value, ...]:
+        """Append ``op``; ``given`` states result types for operations that do not derive them."""
+        row = op_def(op)
+        attributes = attributes or {}
+        site = Site(op, [x.type for x in operands], attributes, regions, given)
+        if row.arity is not None and len(operands) != row.arity:
+            site.fail(f"takes {row.arity} operands")
+        results = tuple(map(Value, row.infer(site)))
+        self._instructions.append(
+            Instruction(op, tuple(operands), results, attributes, regions, self.location_text)
+        )
+        return results
+
+    def append(self, instr: Instruction) -> None:
+        """Add a finished instruction, whose operands are in scope."""
+        self._instructions.append(instr)
+
+    def computation(self, *results: Value) -> Computation:
+        """What was built so far, as a computation with these results."""
+        return Computation(tuple(self._parameters), tuple(self._instructions), results)
+
+    def region(self, body: Body, types: Sequence[TensorType] = ()) -> Computation:
+        """``body(builder, *parameters)`` built as a region; it may read values of this builder."""
+        inner = Builder(self.name, parent=self)
+        results = body(inner, *(inner.parameter(t.shape, t.dtype) for t in types))
+        return inner.computation(*((results,) if isinstance(results, Value) else results))
+
+    def define(self, name: str, types: Sequence[TensorType], body: Body) -> None:
+        """Add a private function ``body(builder, *parameters) -> results``, for ``call``."""
+        if name in self._functions or name == "main":
+            raise VerifyError(f"function {name!r} is already defined; choose another name")
+        inner = Builder(name)
+        inner._functions = self._functions
+        self._functions[name] = Function(name, inner.region(body, types))
+
+    def has_function(self, name: str) -> bool:
+        """Whether ``define`` was called with ``name``."""
+        return name in self._functions
+
+    def build(self, *results: Value) -> HloModule:
+        """The module whose entry is what was built, with these results."""
+        main = Function("main", self.computation(*results), frozenset(self._donated))
+        return HloModule(self.name, (main, *self._functions.values()))
+
+    @contextlib.contextmanager
+    def location(self, text: str | None) -> Iterator[None]:
+        """Instructions built inside belong to this line of the user's program."""
+        saved, self.location_text = self.location_text, text
+        try:
+            yield
+        finally:
+            self.location_text = saved
+
+    # Elementwise -------------------------------------------------------------------------------------------------
+
+    abs = _unary("abs")
+    acos = _unary("acos")
+    acosh = _unary("acosh")
+    asin = _unary("asin")
+    asinh = _unary("asinh")
+    atan = _unary("atan")
+    atanh = _unary("atanh")
+    cbrt = _unary("cbrt")
+    ceil = _unary("ceil")
+    cosh = _unary("cosh")
+    cosine = _unary("cosine")
+    count_leading_zeros = _unary("count_leading_zeros")
+    digamma = _unary("digamma")
+    erf = _unary("erf")
+    erf_inv = _unary("erf_inv")
+    erfc = _unary("erfc")
+    exponential = _unary("exponential")
+    exponential_minus_one = _unary("exponential_minus_one")
+    floor = _unary("floor")
+    is_finite = _unary("is_finite")
+    lgamma = _unary("lgamma")
+    log = _unary("log")
+    log_plus_one = _unary("log_plus_one")
+    logistic = _unary("logistic")
+    negate = _unary("negate")
+    not_ = _unary("not")
+    popcnt = _unary("popcnt")
+    round_nearest_afz = _unary("round_nearest_afz")
+    round_nearest_even = _unary("round_nearest_even")
+    rsqrt = _unary("rsqrt")
+    sign = _unary("sign")
+    sine = _unary("sine")
+    sinh = _unary("sinh")
+    sqrt = _unary("sqrt")
+    square = _unary("square")
+    tan = _unary("tan")
+    tanh = _unary("tanh")
+
+    add = _binary("add")
+    and_ = _binary("and")
+    atan2 = _binary("atan2")
+    divide = _binary("divide")
+    maximum = _binary("maximum")
+    minimum = _binary("minimum")
+    multiply = _binary("multiply")
+    or_ = _binary("or")
+    power = _binary("power")
+    remainder = _binary("remainder")
+    shift_left = _binary("shift_left")
+    shift_right_arithmetic = _binary("shift_right_arithmetic")
+    shift_right_logical = _binary("shift_right_logical")
+    subtract = _binary("subtract")
+    xor = _binary("xor")
+
+    def compare(self, x: Value, y: Value, direction: str) -> Value:
+        """``x direction y`` as i1; direction is EQ, NE, LT, LE, GT or GE."""
+        attributes = {"comparison_direction": direction, "compare_type": compare_type(x.type.dtype)}
+        return self.apply("compare", (x, y), attributes)[0]
+
+    def select(self, predicate: Value, on_true: Value, on_false: Value) -> Value:
+        """``on_true`` where the predicate holds; it is shaped as the values or rank 0."""
+        return self.apply("select", (predicate, on_true, on_false))[0]
+
+    def clamp(self, low: Value, x: Value, high: Value) -> Value:
+        """``minimum(maximum(low, x), high)``; bounds are shaped as ``x`` or rank 0."""
+        return self.apply("clamp", (low, x, high))[0]
+
+    def convert(self, x: Value, dtype: str | np.dtype | type) -> Value:
+        """Cast to another element type."""
+        given = TensorType(x.type.shape, element_name(dtype))
+        return self.apply("convert", (x,), given=(given,))[0]
+
+    def bitcast_convert(
+        self, x: Value, dtype: str | np.dtype | type, shape: Ints | None = None
+    ) -> Value:
+        """Reinterpret bits; state ``shape`` where the widths differ."""
+        given = TensorType(x.type.shape if shape is None else _ints(shape), element_name(dtype))
+        return self.apply("bitcast_convert", (x,), given=(given,))[0]
+
+    # Making and moving -------------------------------------------------------------------------------------------
+
+    def constant(
+        self, value: np.ndarray | float | bool, dtype: str | np.dtype | type | None = None
+    ) -> Value:
+        """A literal array; all-equal ones are kept as one element."""
+        array = np.asarray(value) if dtype is None else np.asarray(value).astype(_dtype(dtype))
+        if array.flags.writeable:
+            array = array.copy()
+            array.flags.writeable = False
+        given = TensorType(array.shape, from_numpy(array.dtype))
+        return self.apply("constant", (), {"value": as_constant(array)}, given=(given,))[0]
+
+    def full(self, value: float | np.generic, shape: Ints, dtype: str | np.dtype | type) -> Value:
+        """A constant of ``shape`` whose elements are all ``value``; takes one element of memory."""
+        scalar = np.asarray(value).astype(_dtype(dtype))
+        return self.constant(np.broadcast_to(scalar, _ints(shape)))
+
+    def iota(self, shape: Ints, dtype: str | np.dtype | type, dimension: int) -> Value:
+        """Each element is its index along ``dimension``."""
+        given = TensorType(_ints(shape), element_name(dtype))
+        return self.apply("iota", (), {"iota_dimension": int(dimension)}, given=(given,))[0]
+
+    def broadcast_in_dim(self, x: Value, shape: Ints, dimensions: Ints) -> Value:
+        """Operand axis i becomes result axis ``dimensions[i]``; size-1 and new axes are stretched."""
+        given = TensorType(_ints(shape), x.type.dtype)
+        attributes = {"broadcast_dimensions": _ints(dimensions)}
+        return self.apply("broadcast_in_dim", (x,), attributes, given=(given,))[0]
+
+    def reshape(self, x: Value, shape: Ints) -> Value:
+        """The same elements, row-major, in another shape."""
+        return self.apply("reshape", (x,), given=(TensorType(_ints(shape), x.type.dtype),))[0]
+
+    def transpose(self, x: Value, permutation: Ints) -> Value:
+        """Result axis i is operand axis ``permutation[i]``."""
+        return self.apply("transpose", (x,), {"permutation": _ints(permutation)})[0]
+
+    def reverse(self, x: Value, dimensions: Ints) -> Value:
+        """Flip the named axes."""
+        return self.apply("reverse", (x,), {"dimensions": _ints(dimensions)})[0]
+
+    def slice(self, x: Value, start: Ints, limit: Ints, strides: Ints | None = None) -> Value:
+        """``x[start:limit:strides]`` along every axis."""
+        attributes = {
+            "start_indices": _ints(start),
+            "limit_indices": _ints(limit),
+            "strides": (1,) * x.type.rank if strides is None else _ints(strides),
+        }
+        return self.apply("slice", (x,), attributes)[0]
+
+    def concatenate(self, xs: Sequence[Value], dimension: int) -> Value:
+        """Join along ``dimension``."""
+        if not xs:
+            raise VerifyError("concatenate: needs at least one operand; got none")
+        return self.apply("concatenate", xs, {"dimension": int(dimension)})[0]
+
+    def pad(self, x: Value, value: Value, low: Ints, high: Ints, interior: Ints) -> Value:
+        """Surround with ``value``, and put ``interior`` copies of it between elements; negative edges cut."""
+        attributes = {
+            "edge_padding_low": _ints(low),
+            "edge_padding_high": _ints(high),
+            "interior_padding": _ints(interior),
+        }
+        return self.apply("pad", (x, value), attributes)[0]
+
+    def optimization_barrier(self, *xs: Value) -> tuple[Value, ...]:
+        """The operands, which no pass may look through."""
+        return self.apply("optimization_barrier", xs)
+
+    # Indexing by data --------------------------------------------------------------------------------------------
+
+    def dynamic_slice(self, x: Value, starts: Sequence[Value], sizes: Ints) -> Value:
+        """A window of ``sizes`` at rank-0 integer ``starts``, clamped so that it fits."""
+        return self.apply("dynamic_slice", (x, *starts), {"slice_sizes": _ints(sizes)})[0]
+
+    def dynamic_update_slice(self, x: Value, update: Value, starts: Sequence[Value]) -> Value:
+        """``x`` with ``update`` written at ``starts``, clamped so that it fits."""
+        return self.apply("dynamic_update_slice", (x, update, *starts))[0]
+
+    def gather(self, x: Value, indices: Value, **attributes: Any) -> Value:
+        """StableHLO ``gather``; keywords are its attributes (``offset_dims``, ``slice_sizes``, ...)."""
+        return self.apply("gather", (x, indices), _complete("gather", attributes))[0]
+
+    def scatter(
+        self, x: Value, indices: Value, updates: Value, body: str | Body, **attributes: Any
+    ) -> Value:
+        """StableHLO ``scatter``; ``body`` is an op name (``"add"``) or ``f(builder, old, new)``."""
+        scalar = TensorType((), x.type.dtype)
+        region = self.region(_combiner(body), (scalar, scalar))
+        operands = (x, indices, updates)
+        return self.apply("scatter", operands, _complete("scatter", attributes), (region,))[0]
+
+    # Contractions and reductions ---------------------------------------------------------------------------------
+
+    def dot_general(
+        self,
+        lhs: Value,
+        rhs: Value,
+        batching: tuple[Ints, Ints] = ((), ()),
+        contracting: tuple[Ints, Ints] = ((), ()),
+        out_dtype: str | np.dtype | type | None = None,
+    ) -> Value:
+        """Sum of products over ``contracting`` axes, side by side over ``batching`` axes."""
+        attributes = {
+            "lhs_batching_dimensions": _ints(batching[0]),
+            "rhs_batching_dimensions": _ints(batching[1]),
+            "lhs_contracting_dimensions": _ints(contracting[0]),
+            "rhs_contracting_dimensions": _ints(contracting[1]),
+        }
+        given = None if out_dtype is None else (TensorType((), element_name(out_dtype)),)
+        return self.apply("dot_general", (lhs, rhs), attributes, given=given)[0]
+
+    def reduce(self, x: Value, init: Value, dimensions: Ints, body: str | Body) -> Value:
+        """Combine along ``dimensions``; ``body`` is an op name or ``f(builder, accumulator, element)``."""
+        return self.reduce_multi((x,), (init,), dimensions, _combiner(body))[0]
+
+    def reduce_multi(
+        self, xs: Sequence[Value], inits: Sequence[Value], dimensions: Ints, body: Body
+    ) -> tuple[Value, ...]:
+        """Several accumulators at once: ``body(builder, *accumulators, *elements) -> accumulators``."""
+        scalars = tuple(TensorType((), x.type.dtype) for x in xs)
+        region = self.region(body, scalars + scalars)
+        attributes = {"dimensions": _ints(dimensions)}
+        return self.apply("reduce", (*xs, *inits), attributes, (region,))
+
+    def reduce_window(
+        self, x: Value, init: Value, body: str | Body, window_dimensions: Ints, **attributes: Any
+    ) -> Value:
+        """Combine within sliding windows; keywords as in StableHLO, ``padding`` as (low, high) pairs."""
+        ones = (1,) * x.type.rank
+        complete = {
+            "window_dimensions": _ints(window_dimensions),
+            "window_strides": _ints(attributes.get("window_strides", ones)),
+            "base_dilations": _ints(attributes.get("base_dilations", ones)),
+            "window_dilations": _ints(attributes.get("window_dilations", ones)),
+            "padding": tuple(map(_ints, attributes.get("padding", ((0, 0),) * x.type.rank))),
+        }
+        scalar = TensorType((), x.type.dtype)
+        region = self.region(_combiner(body), (scalar, scalar))
+        return self.apply("reduce_window", (x, init), complete, (region,))[0]
+
+    # Control -----------------------------------------------------------------------------------------------------
+
+    def call(self, function_name: str, *operands: Value) -> tuple[Value, ...]:
+        """Call a function added by ``define``."""
+        function = self._functions.get(function_name)
+        if function is None:
+            known = ", ".join(self._functions) or "none"
+            raise VerifyError(f"call: function {function_name!r} is not defined; defined: {known}")
+        expected = [value.type for value in function.body.parameters]
+        if expected != [x.type for x in operands]:
+            got = ", ".join(str(x.type) for x in operands)
+            raise VerifyError(f"call: {function_name} takes {', '.join(map(str, expected))}; got {got}")
+        given = tuple(value.type for value in function.body.results)
+        return self.apply("call", operands, {"callee": function_name}, given=given)
+
+    def while_(self, inits: Sequence[Value], condition: Body, body: Body) -> tuple[Value, ...]:
+        """Run ``body(builder, *state) -> state`` as long as ``condition(builder, *state)`` gives true."""
+        types = [x.type for x in inits]
+        regions = (self.region(condition, types), self.region(body, types))
+        return self.apply("while", inits, regions=regions)
+
+    def case(self, index: Value, branches: Sequence[Body]) -> tuple[Value, ...]:
+        """Run ``branches[index](builder)``; out of range runs the last."""
+        return self.apply("case", (index,), regions=tuple(self.region(branch) for branch in branches))
+
+    def if_(self, predicate: Value, on_true: Body, on_false: Body) -> tuple[Value, ...]:
+        """Run one of two branches ``f(builder)`` by a rank-0 i1."""
+        return self.apply("if", (predicate,), regions=(self.region(on_true), self.region(on_false)))
+
+
+def _dtype(dtype: str | np.dtype | type) -> np.dtype:
+    return to_numpy(element_name(dtype))
+
+
+def _combiner(body: str | Body) -> Body:
+    """An op name as a two-operand body; callables pass through."""
+    if not isinstance(body, str):
+        return body
+    return lambda b, x, y: b.apply(body, (x, y))
+
+
+def _complete(op: str, attributes: dict[str, Any]) -> dict[str, Any]:
+    """Attributes with StableHLO's defaults, sequences as tuples; unknown or missing names are refused."""
+    row = op_def(op)
+    unknown = attributes.keys() - {*row.attributes, *row.optional}
+    missing = set(row.attributes) - attributes.keys()
+    if unknown or missing:
+        raise VerifyError(f"{op}: unknown attributes {sorted(unknown)}, missing {sorted(missing)}")
+    merged = {**row.optional, **attributes}
+    return {k: v if isinstance(v, int) else _ints(v) for k, v in merged.items()}

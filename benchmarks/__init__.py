@@ -1,0 +1,1 @@
+"""Benchmarks: fnx beside its peers, in one run."""

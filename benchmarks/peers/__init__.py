@@ -1,0 +1,1 @@
+"""One module per framework: the same cases, each as a function that prepares its data and returns a callable."""

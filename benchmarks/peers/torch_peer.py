@@ -1,0 +1,102 @@
+"""PyTorch on the CPU: eager, or through ``torch.compile``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from benchmarks.peers import data
+
+
+def set_threads(threads: int) -> None:
+    """Intra-op threads."""
+    import torch  # noqa: PLC0415  peers are imported by the worker that runs them
+
+    torch.set_num_threads(threads)
+
+
+def train_step(compile: Callable[[Any], Any], sizes: tuple[int, ...]) -> Callable[[], Any]:
+    """One Adam step of a ReLU MLP; forward and loss compiled, the optimiser fused."""
+    import torch  # noqa: PLC0415
+    from torch import nn  # noqa: PLC0415
+
+    tiny = sizes == data.TINY_SIZES
+    x, y = map(torch.from_numpy, data.tiny_batch() if tiny else data.mlp_batch(sizes, 128))
+    layers: list[Any] = []
+    for weight, bias in data.mlp_params(sizes):
+        layer = nn.Linear(*weight.shape)
+        layer.weight.data = torch.from_numpy(weight.T.copy())
+        layer.bias.data = torch.from_numpy(bias)
+        layers += [layer, nn.ReLU()]
+    model = nn.Sequential(*layers[:-1])
+    loss_of = nn.MSELoss() if tiny else nn.CrossEntropyLoss()
+    target = y if tiny else y.long()
+    optimiser = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
+    loss_fn = compile(lambda x, y: loss_of(model(x), y))
+
+    def step() -> float:
+        optimiser.zero_grad(set_to_none=True)
+        loss = loss_fn(x, target)
+        loss.backward()
+        optimiser.step()
+        return loss
+
+    return step
+
+
+def cases(compiled: bool = False) -> dict[str, Any]:
+    """Every case on PyTorch."""
+    import torch  # noqa: PLC0415
+
+    compile = torch.compile if compiled else (lambda function: function)
+    functional = torch.nn.functional
+
+    def case(function: Callable[..., Any], *arrays: Any) -> Callable[[], Any]:
+        tensors, ready = [torch.from_numpy(a) for a in arrays], compile(function)
+
+        def run() -> Any:
+            with torch.inference_mode():
+                return ready(*tensors)
+
+        return run
+
+    def eager() -> Callable[[], Any]:
+        a, b = torch.from_numpy(data.normal(8)), torch.from_numpy(data.normal(8))
+        return lambda: a + b
+
+    def tiny() -> Callable[[], Any]:
+        step = train_step(compile, data.TINY_SIZES)
+
+        def run() -> Any:
+            for _ in range(data.TINY_STEPS):
+                loss = step()
+            return loss
+
+        return run
+
+    def chain(x: Any, y: Any) -> Any:
+        return torch.tanh(x * y + 1) * torch.exp(-x * x) + torch.sqrt(torch.abs(y))
+
+    def gelu_norm(x: Any) -> Any:
+        return functional.layer_norm(functional.gelu(x, approximate="tanh"), (1024,))
+
+    table = {
+        "dispatch of jit(x + 1)": lambda: case(lambda x: x + 1, data.normal(8)),
+        "chain of 9, 1e6": lambda: case(chain, data.normal(10**6), data.normal(10**6, seed=1)),
+        "chain of 9, 1e7": lambda: case(chain, data.normal(10**7), data.normal(10**7, seed=1)),
+        "sum, 4096x4096": lambda: case(torch.sum, data.normal(4096, 4096)),
+        "sum of rows, 4096x4096": lambda: case(lambda x: x.sum(1), data.normal(4096, 4096)),
+        "sum of columns, 4096x4096": lambda: case(lambda x: x.sum(0), data.normal(4096, 4096)),
+        "MLP train step": lambda: train_step(compile, data.MLP_SIZES),
+        "tiny MLP, 10,000 steps": tiny,
+    }
+    if not compiled:
+        table["eager a + b, 8 floats"] = eager
+    for n in data.GEMM_SIZES:
+        table[f"GEMM {n}"] = lambda n=n: case(lambda a, b: a @ b, data.normal(n, n), data.normal(n, n, seed=1))
+    for rows in data.ROWS:
+        x = lambda rows=rows: data.normal(rows, 1024)  # noqa: E731
+        table[f"softmax, {rows}x1024"] = lambda x=x: case(lambda x: torch.softmax(x, 1), x())
+        table[f"layer norm, {rows}x1024"] = lambda x=x: case(lambda x: functional.layer_norm(x, (1024,)), x())
+        table[f"GELU + layer norm, {rows}x1024"] = lambda x=x: case(gelu_norm, x())
+    return table

@@ -1,0 +1,166 @@
+"""Run: every case on every framework, interleaved; prints the table of ratios and keeps it as JSON.
+
+    python -m benchmarks.run [--cases softmax,GEMM] [--rounds 5] [--threads 2] [--python jax=PATH ...]
+
+Each framework lives in its own process; a round times one framework after the other, so that a noisy neighbour hits all of them.
+The ratio is the median over rounds of (fnx / best peer of that round's kind); below 1 fnx is faster.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.peers import data
+
+FRESH = {"import": "import", "first": "first call of the MLP train step", "memory": "peak memory of MLP training"}
+CASES = (
+    "dispatch of jit(x + 1)", "eager a + b, 8 floats", "chain of 9, 1e6", "chain of 9, 1e7",
+    "sum, 4096x4096", "sum of rows, 4096x4096", "sum of columns, 4096x4096",
+    *(f"GEMM {n}" for n in data.GEMM_SIZES),
+    *(f"{name}, {rows}x1024" for name in ("softmax", "layer norm", "GELU + layer norm") for rows in data.ROWS),
+    "MLP train step", "tiny MLP, 10,000 steps",
+)  # fmt: skip
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def environment(threads: int) -> dict[str, str]:
+    """The environment of every process: the same threads, no cached kernels, this checkout first."""
+    limits = {name: str(threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "FNX_NUM_THREADS")}
+    return {**os.environ, **limits, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu", "FNX_CACHE": "0"}
+
+
+class Worker:
+    """A framework's process."""
+
+    def __init__(self, framework: str, python: str, threads: int) -> None:
+        self.process = subprocess.Popen(
+            [python, "-m", "benchmarks.worker", framework, str(threads)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment(threads),
+        )  # fmt: skip
+
+    def ask(self, **command: Any) -> dict[str, Any]:
+        """Send a command, wait for its answer; a dead worker answers nothing."""
+        assert self.process.stdin is not None and self.process.stdout is not None
+        try:
+            self.process.stdin.write(json.dumps(command) + "\n")
+            self.process.stdin.flush()
+            line = self.process.stdout.readline()
+        except BrokenPipeError:
+            line = ""
+        return json.loads(line) if line else {}
+
+    def close(self) -> None:
+        """End the process."""
+        self.process.terminate()
+        self.process.wait(timeout=60)
+
+
+def measure_case(case: str, workers: dict[str, Worker], rounds: int, seconds: float) -> dict[str, list[float]]:
+    """Seconds of a call, for every framework that has the case, round by round."""
+    has = [name for name, worker in workers.items() if worker.ask(prepare=case).get("has")]
+    times: dict[str, list[float]] = {name: [] for name in has}
+    for _ in range(rounds):
+        for name in has:
+            answer = workers[name].ask(time=case, seconds=seconds)
+            times[name].append(answer.get("seconds", float("nan")))
+    for name in has:
+        workers[name].ask(drop=case)
+    return times
+
+
+def measure_fresh(kind: str, pythons: dict[str, str], rounds: int, threads: int) -> dict[str, list[float]]:
+    """What new processes pay, round by round."""
+    values: dict[str, list[float]] = {name: [] for name in pythons if name != "numpy" and (name != "torch.compile" or kind == "first")}
+    for _ in range(rounds):
+        for name in values:
+            with tempfile.TemporaryDirectory() as folder:  # no framework finds its own cached kernels
+                caches = {"TORCHINDUCTOR_CACHE_DIR": folder, "FNX_CACHE_DIR": folder}
+                done = subprocess.run(
+                    [pythons[name], "-m", "benchmarks.fresh", name, kind], cwd=ROOT, text=True,
+                    env={**environment(threads), **caches}, stdout=subprocess.PIPE, check=True,
+                )  # fmt: skip
+            values[name].append(json.loads(done.stdout.splitlines()[-1])["value"])
+    return values
+
+
+def ratios(times: dict[str, list[float]]) -> dict[str, float]:
+    """Median over rounds of fnx / peer, and against the best peer (by its median)."""
+    if "fnx" not in times:
+        return {}
+    ours = times["fnx"]
+    table = {
+        name: statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
+        for name, theirs in times.items()
+        if name != "fnx"
+    }
+    peers = {name: statistics.median(values) for name, values in times.items() if name != "fnx"}
+    return {**table, "best": table[min(peers, key=peers.__getitem__)]} if peers else {}
+
+
+def show(case: str, times: dict[str, list[float]], names: list[str]) -> str:
+    """One row of the table: medians, then ratios to JAX and to the best peer."""
+    unit = (lambda v: f"{v / 2**20:8.0f} MB") if "memory" in case else _time
+    cells = [unit(statistics.median(times[n])) if n in times else f"{'-':>11}" for n in names]
+    factor = ratios(times)
+    last = [f"{factor[k]:8.2f}" if k in factor else f"{'-':>8}" for k in ("jax", "best")]
+    return f"{case:34}" + "".join(cells) + "".join(last)
+
+
+def _time(value: float) -> str:
+    for scale, unit in ((1, "s "), (1e-3, "ms"), (1e-6, "us")):
+        if value >= scale:
+            return f"{value / scale:8.2f} {unit}"
+    return f"{value / 1e-9:8.0f} ns"
+
+
+def arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cases", default="", help="only cases that contain one of these texts, comma separated")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=0.3, help="timing of one framework in one round")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--peers", default="jax,torch,torch.compile,numpy")
+    parser.add_argument("--python", action="append", default=[], help="FRAMEWORK=interpreter, where it is not this one")
+    parser.add_argument("--json", type=Path, help="keep the figures here")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Measure and report."""
+    args = arguments()
+    names = ["fnx", *filter(None, args.peers.split(","))]
+    chosen = dict(pair.split("=", 1) for pair in args.python)
+    pythons = {name: chosen.get(name, chosen.get(name.split(".")[0], sys.executable)) for name in names}
+    wanted = [w for w in args.cases.split(";" if ";" in args.cases else ",") if w]
+    matches = lambda case: not wanted or any(w in case for w in wanted)  # noqa: E731
+    print(f"{'':34}" + "".join(f"{n:>11}" for n in names) + f"{'/jax':>8}{'/best':>8}", flush=True)
+    table: dict[str, dict[str, list[float]]] = {}
+    workers = {name: Worker(name, python, args.threads) for name, python in pythons.items()}
+    for case in filter(matches, CASES):
+        table[case] = measure_case(case, workers, args.rounds, args.seconds)
+        print(show(case, table[case], names), flush=True)
+    for worker in workers.values():
+        worker.close()
+    for kind, case in FRESH.items():
+        if matches(case):
+            table[case] = measure_fresh(kind, pythons, args.rounds, args.threads)
+            print(show(case, table[case], names), flush=True)
+    if args.json:
+        machine = {"processor": platform.processor() or platform.machine(), "threads": args.threads, "date": time.strftime("%Y-%m-%d")}
+        rows = {case: {"values": times, "ratios": ratios(times)} for case, times in table.items()}
+        args.json.write_text(json.dumps({"machine": machine, "rows": rows}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

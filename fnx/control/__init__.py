@@ -1,0 +1,1 @@
+"""Control: higher-order primitives, whose parameters are jaxprs."""

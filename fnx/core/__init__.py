@@ -1,0 +1,1 @@
+"""Core: avals, arrays, jaxprs, primitives, and the one tracer."""

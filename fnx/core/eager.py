@@ -1,0 +1,136 @@
+"""Eager: apply a primitive now, by its NumPy rule. Input: arrays and scalars; output: Arrays that match the type rule.
+
+The type rule is checked here as it is under a trace, so a program means the same in both.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+from typing import Any
+
+import numpy as np
+
+from fnx.core.array import Array, as_buffer, wrap, wrap_as
+from fnx.core.avals import Aval, _intern
+from fnx.core.dtypes import scalar_dtype
+from fnx.core.infer import infer
+from fnx.core.primitive import Primitive
+from fnx.core.sources import user_source
+from fnx.core.tracer import Tracer
+from fnx.errors import FnxTypeError, LeakedTracerError
+
+_is_quiet: contextvars.ContextVar[bool] = contextvars.ContextVar("fnx_quiet", default=False)
+
+
+class _Quiet(threading.local):
+    """A context, one per thread, in which NumPy does not warn: 1/0 is inf here, as it is in compiled code.
+
+    Entering a context takes a fortieth of the time of ``with numpy.errstate``.
+    """
+
+    def __init__(self) -> None:
+        self.context = contextvars.Context()
+        self.context.run(np.seterr, all="ignore")
+        self.context.run(_is_quiet.set, True)
+
+
+_quiet = _Quiet()
+
+
+def bind_eagerly(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> tuple[Any, ...]:
+    """The results of a primitive on concrete values."""
+    arrays = [x if type(x) is Array else as_array(x) for x in args]
+    buffers = [x._buffer for x in arrays]
+    avals = infer(primitive, tuple([x.aval for x in arrays]), params)
+    module = _array_module(buffers)
+    if primitive.split is not None or _is_quiet.get():  # binds, and enters the quiet context, by itself
+        results = primitive.numpy(module, *buffers, **params)
+    else:
+        results = _quiet.context.run(primitive.numpy, module, *buffers, **params)
+    return tuple([_as_result(x, aval, primitive) for x, aval in zip(results, avals, strict=True)])
+
+
+def as_array(x: object) -> Array:
+    """Any value that `bind` takes, as an Array; Python scalars become weak ones.
+
+    Raises:
+        LeakedTracerError: for a tracer, whose trace must be over.
+        FnxTypeError: for anything that is no array and no number.
+    """
+    if isinstance(x, Array):
+        return x
+    if isinstance(x, Tracer):
+        raise leaked(x)
+    if isinstance(x, np.ndarray | np.generic):
+        return wrap(x)
+    if isinstance(x, bool | int | float):
+        return wrap(as_buffer(x), weak=scalar_dtype(x)[1])
+    raise not_a_value(x)
+
+
+def aval_of(x: object) -> Aval:
+    """The aval of any value that `bind` takes.
+
+    >>> aval_of(1.5), aval_of(np.ones((2, 3)))
+    (f32~[], f64[2,3])
+    """
+    if isinstance(x, Array | Tracer):
+        return x.aval
+    if isinstance(x, np.ndarray | np.generic):
+        return Aval.of(x.shape, x.dtype)
+    if isinstance(x, bool | int | float):
+        return _intern((), *scalar_dtype(x))
+    raise not_a_value(x)
+
+
+def is_value(x: object) -> bool:
+    """Whether `bind` takes this: an array, a tracer, or a number."""
+    return isinstance(x, Array | Tracer | np.ndarray | np.generic | bool | int | float)
+
+
+def leaked(tracer: Tracer) -> LeakedTracerError:
+    """The error for a tracer that is used where its trace is not being made."""
+    made = f"\n  it was made in {tracer._source.describe()}" if tracer._source is not None else ""
+    return LeakedTracerError(
+        f"a traced value ({tracer.aval}) was used outside of the function that it belongs to.{made}",
+        source=user_source(),
+        hint=(
+            "Functions given to jit, grad, vmap ... must return what they compute: a value that is\n"
+            "stored in a global, an attribute or a list means nothing after the function has returned."
+        ),
+    )
+
+
+def not_a_value(x: object) -> FnxTypeError:
+    """The error for an operand that is neither an array nor a number."""
+    return FnxTypeError(
+        f"expected an array or a number, got {type(x).__name__}: {_shorten(repr(x))}",
+        source=user_source(),
+        hint="Lists and the arrays of other libraries are converted by fnx.numpy.asarray(x).",
+    )
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _array_module(buffers: list[Any]) -> Any:  # noqa: ANN401  a module such as numpy
+    for buffer in buffers:
+        if type(buffer) is not np.ndarray:
+            return buffer.__array_namespace__()
+    return np
+
+
+def _as_result(x: Any, aval: Aval, primitive: Primitive) -> Array:  # noqa: ANN401
+    """Wrap one result of a NumPy rule, in the dtype and layout that the type rule promised."""
+    if type(x) is Array:
+        x = x._buffer
+    if type(x) is not np.ndarray and not hasattr(x, "__array_namespace__"):
+        x = np.asarray(x)
+    if x.dtype != aval.dtype:
+        x = x.astype(aval.dtype)
+    assert x.shape == aval.shape, f"{primitive}: the numpy rule made {x.shape}, the type rule {aval}"
+    if not x.flags.c_contiguous:
+        x = x.copy(order="C")
+    return wrap_as(x, aval)

@@ -1,0 +1,155 @@
+"""Tracer: what a function sees in place of an array while it is traced. Operators come from `fnx.numpy.operators`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fnx.core.avals import Aval
+from fnx.core.sources import Source, user_source
+from fnx.errors import AbstractValueError, FnxTypeError
+
+if TYPE_CHECKING:
+    from fnx.core.ir import Var
+    from fnx.core.trace import Trace
+
+_UNKNOWN = (
+    "{wanted} needs the value of a traced {aval}, but only its shape and dtype are known here: the "
+    "function is being compiled, mapped, or printed, and stands for all inputs of this shape."
+)
+_INSTEAD = {
+    "bool()": (
+        "Instead of `if x > 0: y = f(x)` write `y = fnx.lax.cond(x > 0, f, g, x)` to run one of two\n"
+        "functions, or `fnx.numpy.where(x > 0, a, b)` to choose element by element."
+    ),
+    "index()": (
+        "An index or a size that depends on data must be dynamic: fnx.numpy.take(x, i) or\n"
+        "fnx.lax.dynamic_slice; or pass it as a static argument: fnx.jit(f, static_argnums=...)."
+    ),
+}
+_INSTEAD_OF_OTHERS = (
+    "Stay with fnx.numpy functions (fnx.lax.cond and fnx.numpy.where choose between values), or pass\n"
+    "the argument as a static one: fnx.jit(f, static_argnums=...)."
+)
+
+
+class Tracer:
+    """A value of a trace: always an aval, sometimes also a concrete value that Python may look at.
+
+    Attributes:
+        aval: shape and dtype.
+    """
+
+    __slots__ = ("__weakref__", "_payload", "_source", "_trace", "_value", "_var", "aval")
+    __array_priority__ = 200  # numpy_array + x calls our __radd__
+    __array_ufunc__ = None  # numpy.sin(x) raises, instead of losing the derivative silently
+    aval: Aval
+    _trace: Trace
+    _var: Var | None  # in a recording trace: the variable
+    _value: Any  # where values are carried: an array, or a tracer of an enclosing trace
+    _payload: Any  # whatever an interpreting trace attaches, for example the tangent
+    _source: Source | None
+
+    def __init__(
+        self,
+        trace: Trace,
+        aval: Aval,
+        var: Var | None = None,
+        value: Any = None,  # noqa: ANN401
+        payload: Any = None,  # noqa: ANN401
+        source: Source | None = None,
+    ) -> None:
+        self._trace = trace
+        self.aval = aval
+        self._var = var
+        self._value = value
+        self._payload = payload
+        self._source = source
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of elements along each axis."""
+        return self.aval.shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Type of the elements."""
+        return self.aval.dtype
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.aval.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return self.aval.size
+
+    @property
+    def weak_type(self) -> bool:
+        """Whether the dtype came from a Python scalar, and so gives way in promotion."""
+        return self.aval.weak
+
+    def _concrete(self, wanted: str) -> Any:  # noqa: ANN401
+        """The array that this tracer carries; an error that teaches, if there is none."""
+        value = self._value
+        while isinstance(value, Tracer):
+            value = value._value
+        if value is None:
+            raise AbstractValueError(
+                _UNKNOWN.format(wanted=wanted, aval=self.aval),
+                source=user_source(),
+                hint=_INSTEAD.get(wanted, _INSTEAD_OF_OTHERS),
+            )
+        return value
+
+    def __bool__(self) -> bool:
+        return bool(self._concrete("bool()"))
+
+    def __int__(self) -> int:
+        return int(self._concrete("int()"))
+
+    def __float__(self) -> float:
+        return float(self._concrete("float()"))
+
+    def __complex__(self) -> complex:
+        return complex(self._concrete("complex()"))
+
+    def __index__(self) -> int:
+        return self._concrete("index()").__index__()
+
+    def __round__(self, ndigits: int | None = None) -> int | float:
+        return round(self._concrete("round()"), ndigits)
+
+    def __array__(self, dtype: object = None, copy: bool | None = None) -> np.ndarray:
+        return self._concrete("numpy.asarray()").__array__(dtype, copy)
+
+    def item(self, *args: int) -> bool | int | float:
+        """The only element, or the one at these indices, as a Python scalar; the value must be known."""
+        return self._concrete("item()").item(*args)
+
+    def tolist(self) -> Any:  # noqa: ANN401  a scalar or nested lists
+        """The elements as nested lists of Python scalars; the value must be known."""
+        return self._concrete("tolist()").tolist()
+
+    def __setitem__(self, index: object, value: object) -> None:
+        raise FnxTypeError(
+            "fnx arrays are immutable: x[index] = y is not possible.",
+            source=user_source(),
+            hint="Write x = x.at[index].set(y), which returns a changed copy.",
+        )
+
+    def __repr__(self) -> str:
+        value = self._value
+        return f"Tracer<{self.aval}>" if value is None else f"Tracer<{self.aval}: {value!r}>"
+
+    def __format__(self, spec: str) -> str:
+        return format(self._concrete("format()"), spec) if spec else repr(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tracer:
+        return self
+
+    def __copy__(self) -> Tracer:
+        return self

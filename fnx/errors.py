@@ -1,0 +1,99 @@
+"""Errors: every exception of ours that a user can meet. Each says what came in, where, and what to write instead."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Place(Protocol):
+    """A user's line of code; `fnx.core.sources.Source` is one."""
+
+    def describe(self) -> str:
+        """For example ``train.py:41, in loss:  y = x @ w``."""
+
+
+class FnxError(Exception):
+    """Base of all errors of fnx.
+
+    Args:
+        message: what came in and what was expected.
+        source: the user's line at which it happened, if that is known.
+        hint: what to write instead.
+
+    >>> print(FnxError("add: shapes differ", hint="Broadcast one of them."))
+    add: shapes differ
+      Broadcast one of them.
+    """
+
+    def __init__(self, message: str, *, source: Place | None = None, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.source = source
+        self.hint = hint
+
+    def __str__(self) -> str:
+        lines = [self.message]
+        if self.source is not None:
+            lines.append(f"  in {self.source.describe()}")
+        if self.hint:
+            lines.extend(f"  {line}" for line in self.hint.splitlines())
+        return "\n".join(lines)
+
+
+class FnxTypeError(FnxError, TypeError):
+    """Operands of a type, shape or dtype that an operation does not take."""
+
+
+class FnxValueError(FnxError, ValueError):
+    """A value out of the range that an operation takes."""
+
+
+class TreeError(FnxValueError):
+    """Pytrees that should have the same structure and do not, or a structure that cannot be taken apart.
+
+    >>> from fnx import tree
+    >>> tree.map(max, {"a": 1}, {"b": 1})
+    Traceback (most recent call last):
+    ...
+    fnx.errors.TreeError: tree.map: ...
+    """
+
+
+class AbstractValueError(FnxTypeError):
+    """Python asked for the value of something that is known by shape and dtype only.
+
+    Example: ``fnx.jit(lambda x: x if x > 0 else -x)(1.0)``.
+    """
+
+
+class LeakedTracerError(FnxError, RuntimeError):
+    """A traced value was used outside of the function whose trace it belongs to.
+
+    Example: a function given to ``fnx.jit`` appends an intermediate value to a global list.
+    """
+
+
+class GradTypeError(FnxTypeError):
+    """``grad`` of something that has no gradient: a result that is no scalar, or an integer argument.
+
+    Example: ``fnx.grad(lambda x: x)(fnx.numpy.ones(3))``.
+    """
+
+
+class DerivativeError(FnxTypeError):
+    """An operation was differentiated in a way that has no rule, and why it has none."""
+
+
+class AxisError(FnxValueError):
+    """An axis to map over that does not exist, does not fit the argument, or has another size.
+
+    Example: ``fnx.vmap(f, in_axes=(0, 1, 2))(x, y)``.
+    """
+
+
+class VerifyError(FnxError, AssertionError):
+    """A program breaks an invariant of its IR: a bug in whatever made the program."""
+
+
+class ParseError(FnxValueError):
+    """Text that is no program of ours."""

@@ -1,0 +1,1 @@
+"""Transforms: Jaxpr to Jaxpr, and the same rules applied while a function runs."""

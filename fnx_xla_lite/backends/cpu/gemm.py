@@ -1,0 +1,102 @@
+"""Matrix products: loops.Matmul -> an LLVM function that runs output tasks [begin, end).
+
+The path of data: ``gemm_problem`` (strides), ``gemm_blocking`` (sizes), ``gemm_pack`` (panels), ``gemm_micro`` (register tile),
+``gemm_macro`` (loops), ``gemm_epilogue`` (what is stored). The emitted function is ``void(ptr buffers, ptr scratch, i64 begin, i64 end)``:
+``buffers[i]`` is the address of ``kernel.parameters[i]``; ``scratch`` is private to the calling thread, 64-byte aligned, of
+``MatmulCode.scratch_bytes`` bytes, and needs no contents. Tasks write disjoint outputs, so any partition of ``range(tasks)`` over threads
+gives the same bytes; a thread should take one contiguous range, as packed operands are kept from one task to the next.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from llvmlite import ir
+
+from fnx_xla_lite.backends.cpu import gemm_macro
+from fnx_xla_lite.backends.cpu.gemm_blocking import Plan, VectorUnit, plan
+from fnx_xla_lite.backends.cpu.gemm_epilogue import (
+    EmitEpilogue,
+    epilogue_function,
+    load_pointers,
+)
+from fnx_xla_lite.backends.cpu.gemm_loops import element
+from fnx_xla_lite.backends.cpu.gemm_problem import Problem, problem_of
+from fnx_xla_lite.backends.cpu.gemm_types import INT64, POINTER, STORAGE, vector_of
+from fnx_xla_lite.loops import ir as loops
+
+
+@dataclass(frozen=True, slots=True)
+class MatmulCode:
+    """An emitted product: its function, how many tasks it has, scratch bytes per thread, multiply-adds of all tasks."""
+
+    function: ir.Function
+    tasks: int
+    scratch_bytes: int
+    multiply_adds: int
+    plan: Plan
+
+
+def emit_matmul(
+    module: ir.Module,
+    kernel: loops.Kernel,
+    matmul: loops.Matmul,
+    unit: VectorUnit,
+    emit_epilogue: EmitEpilogue,
+) -> MatmulCode:
+    """Emit ``matmul``, the only statement of ``kernel``, into ``module``.
+
+    Args:
+        module: receives the function ``<kernel.name>.matmul`` and the internal functions that it shares with other products.
+        kernel: gives the buffers' shapes and order.
+        matmul: the product; its loads are affine.
+        unit: the target's vectors.
+        emit_epilogue: emits the epilogue's statements (see ``gemm_epilogue.EmitEpilogue``).
+    """
+    problem = problem_of(kernel, matmul)
+    sizes = plan(problem, unit)
+    signature = ir.FunctionType(ir.VoidType(), [POINTER, POINTER, INT64, INT64])
+    function = ir.Function(module, signature, f"{kernel.name}.matmul")
+    epilogue = None
+    if problem.target is None or problem.n % sizes.columns:
+        epilogue = epilogue_function(module, kernel, matmul, problem, sizes, emit_epilogue)
+    if sizes.tasks:
+        _emit_function(function, kernel, matmul, problem, sizes, unit, epilogue)
+    else:
+        ir.IRBuilder(function.append_basic_block("entry")).ret_void()
+    batch = sizes.tasks // (sizes.blocks * sizes.strips) if sizes.tasks else 0
+    work = batch * problem.m * problem.n * problem.k
+    return MatmulCode(function, sizes.tasks, sizes.scratch_bytes, work, sizes)
+
+
+def _emit_function(
+    function: ir.Function,
+    kernel: loops.Kernel,
+    matmul: loops.Matmul,
+    problem: Problem,
+    sizes: Plan,
+    unit: VectorUnit,
+    epilogue: ir.Function | None,
+) -> None:
+    buffers, scratch, begin, end = function.args
+    builder = ir.IRBuilder(function.append_basic_block("entry"))
+    pointers = list(load_pointers(builder, kernel, buffers).values())
+
+    def base(operand: object) -> ir.Value:
+        return element(builder, pointers[operand.buffer], STORAGE[operand.dtype], operand.offset)
+
+    tile = None
+    if sizes.kc >= problem.k and epilogue is not None:
+        rows = ir.ArrayType(
+            vector_of(STORAGE[sizes.dtype], sizes.lanes), sizes.rows * sizes.vectors
+        )
+        tile = builder.alloca(rows, name="tile")
+        tile.align = 64
+    frame = gemm_macro.Frame(
+        builder, matmul, problem, sizes, unit.fused, buffers,
+        lhs=base(problem.lhs), rhs=base(problem.rhs),
+        target=base(problem.target) if problem.target is not None else None,
+        scratch=scratch, tile=tile, epilogue=epilogue,
+    )  # fmt: skip
+    gemm_macro.emit_tasks(frame, begin, end)
+    builder.ret_void()

@@ -1,0 +1,172 @@
+"""Blocking: Problem, vector unit -> Plan, every size that the emitted loops need.
+
+Decisions depend on shapes, strides and the target only, never on the number of threads; and since every element of the product is
+one chain of multiply-adds in increasing k, not even the tile sizes show in the bits. Names follow BLIS (Van Zee and van de Geijn 2015):
+``rows x columns`` is the register tile, ``mc x kc`` the block of the left operand that stays in L2, ``nc`` the strip of the right one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fnx_xla_lite.backends.cpu.gemm_problem import Problem
+from fnx_xla_lite.backends.cpu.gemm_types import ITEMSIZE, compute_dtype
+
+PANEL_BYTES = 1 << 20  # of the left operand's packed block: half of a 2 MiB L2
+STRIP_BYTES = 4 << 20  # of the right operand's packed strip, over all of k
+ONE_BLOCK = 1024  # longest k that is not blocked
+DEPTH = 512  # k of one block beyond that
+MIN_TASKS = 16  # output blocks to hand to threads, where the product is worth sharing
+TASK_FLOPS = 1 << 19  # least work of a task
+
+
+@dataclass(frozen=True, slots=True)
+class VectorUnit:
+    """The target's vectors: bytes of one, how many registers, whether multiply-add is one rounding."""
+
+    width: int
+    registers: int
+    fused: bool = True
+
+    def lanes(self, dtype: str) -> int:
+        """Elements of ``dtype`` in one vector."""
+        return max(1, self.width // ITEMSIZE[dtype])
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Sizes of the emitted loops, in elements; scratch offsets and size in bytes.
+
+    A task is one block of ``mc x nc`` outputs of one batch; tasks are numbered batch, strip, block, the block fastest.
+    ``strip_depth`` is how much of k the packed strip holds at once: all of it (kept between tasks) or ``kc``.
+    """
+
+    dtype: str
+    lanes: int
+    rows: int
+    vectors: int
+    mc: int
+    nc: int
+    kc: int
+    pack_lhs: bool
+    pack_rhs: bool
+    strip_depth: int
+    blocks: int
+    strips: int
+    tasks: int
+    tile_offset: int
+    strip_offset: int
+    scratch_bytes: int
+
+    @property
+    def columns(self) -> int:
+        """Width of the register tile."""
+        return self.lanes * self.vectors
+
+
+def plan(problem: Problem, unit: VectorUnit) -> Plan:
+    """Choose tile, blocks and packing for ``problem``."""
+    dtype = compute_dtype(problem.dtype)
+    lanes = unit.lanes(dtype)
+    rows, vectors = register_tile(problem.m, problem.n, lanes, unit.registers)
+    columns = lanes * vectors
+    kc = _depth_of_block(problem.k)
+    pack_lhs, pack_rhs = _packing(problem, rows, columns)
+    item = ITEMSIZE[dtype]
+    mc, nc = _block_of_task(problem, rows, columns, kc, item)
+    blocks, strips = _ceil(problem.m, mc), _ceil(problem.n, nc)
+    whole = problem.k * nc * item <= STRIP_BYTES
+    strip_depth = problem.k if whole else kc
+    one_block = kc >= problem.k
+    # Sums of several k blocks wait in memory: one register tile, or all tiles of the task.
+    tile = rows * columns if one_block else _round_up(mc, rows) * _round_up(nc, columns)
+    tile_offset = (
+        _round_up(_round_up(mc, rows) * kc * item + lanes * (rows + 1) * item, 64)
+        if pack_lhs
+        else 0
+    )
+    strip_offset = tile_offset + (0 if one_block else _round_up(tile * item, 64))
+    strip = (
+        _round_up(nc, columns) * strip_depth * item + lanes * (columns + 1) * item
+        if pack_rhs
+        else 0
+    )
+    return Plan(
+        dtype, lanes, rows, vectors, mc, nc, kc, pack_lhs, pack_rhs, strip_depth, blocks, strips,
+        blocks * strips * _product(problem.batch), tile_offset, strip_offset,
+        _round_up(strip_offset + strip, 64),
+    )  # fmt: skip
+
+
+def register_tile(m: int, n: int, lanes: int, registers: int) -> tuple[int, int]:
+    """The tile (rows, vectors) that fills the registers with accumulators and wastes the fewest lanes on m x n."""
+    spare = registers - (5 if registers > 16 else 4)
+    widest = max(1, _ceil(n, lanes))
+    best, best_cost = (1, 1), float("inf")
+    for vectors in range(1, min(8, widest) + 1):
+        for rows in range(1, min(24, max(m, 1)) + 1):
+            if rows * vectors + vectors > spare + 2:
+                continue
+            cost = _tile_cost(m, n, rows, vectors, lanes)
+            if cost < best_cost:
+                best, best_cost = (rows, vectors), cost
+    return best
+
+
+def _tile_cost(m: int, n: int, rows: int, vectors: int, lanes: int) -> float:
+    """Cycles per k over the whole product: multiply-adds (two units, four cycles long) or loads (two units)."""
+
+    def cycles(height: int, width: int) -> float:
+        return max(height * width / 2, (height + width) / 2, 4.0) + 0.5
+
+    down, rest = divmod(m, rows)
+    across = _ceil(n, vectors * lanes)
+    total = down * across * cycles(rows, vectors)
+    return total + (across * cycles(rest, vectors) if rest else 0)
+
+
+def _depth_of_block(k: int) -> int:
+    if k <= ONE_BLOCK:
+        return max(k, 1)
+    return _round_up(_ceil(k, _ceil(k, DEPTH)), 8)
+
+
+def _packing(problem: Problem, rows: int, columns: int) -> tuple[bool, bool]:
+    """Whether each operand is copied into panels: where it is read often enough, or cannot be read in place."""
+    across, down = _ceil(problem.n, columns), _ceil(problem.m, rows)
+    large = problem.m * problem.n * problem.k > 64**3
+    pack_lhs = large and across >= 4
+    pack_rhs = problem.rhs.outer != 1 or (large and down >= 4)
+    return pack_lhs, pack_rhs
+
+
+def _block_of_task(
+    problem: Problem, rows: int, columns: int, kc: int, item: int
+) -> tuple[int, int]:
+    """(mc, nc): the left block fits in L2, and there are tasks enough for the threads if the work is worth it."""
+    m, n, k = max(problem.m, 1), max(problem.n, 1), max(problem.k, 1)
+    most = max(rows, PANEL_BYTES // (kc * item) // rows * rows)
+    mc = _round_up(_ceil(m, _ceil(m, most)), rows)
+    batch = _product(problem.batch)
+    worth = max(1, min(MIN_TASKS, 2 * batch * m * n * k // TASK_FLOPS))
+    wanted = _ceil(worth, batch * _ceil(m, mc))
+    nc = min(_round_up(_ceil(n, wanted), columns), max(columns, 512 // columns * columns))
+    if _ceil(n, nc) * _ceil(m, mc) * batch < worth:
+        wanted = _ceil(worth, batch * _ceil(n, nc))
+        mc = min(mc, _round_up(_ceil(m, wanted), rows))
+    return mc, nc
+
+
+def _ceil(x: int, y: int) -> int:
+    return -(-x // y)
+
+
+def _round_up(x: int, multiple: int) -> int:
+    return -(-x // multiple) * multiple
+
+
+def _product(extents: tuple[int, ...]) -> int:
+    result = 1
+    for extent in extents:
+        result *= extent
+    return result

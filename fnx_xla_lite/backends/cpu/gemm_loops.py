@@ -1,0 +1,66 @@
+"""Counted loops in LLVM IR for the matrix product's packing and macro loops."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from llvmlite import ir
+
+from fnx_xla_lite.backends.cpu.gemm_types import INT64, POINTER, int64
+
+
+@contextmanager
+def counted(
+    builder: ir.IRBuilder, start: ir.Value, stop: ir.Value, step: int = 1, name: str = "i"
+) -> Iterator[ir.Value]:
+    """Emit ``for i in range(start, stop, step)``; the builder stands in the body inside, after the loop outside."""
+    before = builder.block
+    head = builder.append_basic_block(f"{name}.head")
+    body = builder.append_basic_block(f"{name}.body")
+    after = builder.append_basic_block(f"{name}.after")
+    builder.branch(head)
+    builder.position_at_end(head)
+    index = builder.phi(INT64, name)
+    index.add_incoming(start, before)
+    builder.cbranch(builder.icmp_signed("<", index, stop), body, after)
+    builder.position_at_end(body)
+    yield index
+    index.add_incoming(builder.add(index, int64(step)), builder.block)
+    builder.branch(head)
+    builder.position_at_end(after)
+
+
+def smaller(builder: ir.IRBuilder, x: ir.Value, y: ir.Value) -> ir.Value:
+    """The lesser of two signed ``i64``."""
+    return builder.select(builder.icmp_signed("<", x, y), x, y)
+
+
+def element(
+    builder: ir.IRBuilder, base: ir.Value, kind: ir.Type, index: ir.Value | int
+) -> ir.Value:
+    """The address of element ``index`` of an array of ``kind``."""
+    assert base.type == POINTER, base.type
+    offset = int64(index) if isinstance(index, int) else index
+    return builder.gep(base, [offset], source_etype=kind)
+
+
+def scaled(builder: ir.IRBuilder, value: ir.Value, factor: int) -> ir.Value:
+    """``value * factor``, without an instruction where the factor is 0 or 1 or the value is constant."""
+    if isinstance(value, ir.Constant):
+        return int64(value.constant * factor)
+    if factor == 0:
+        return int64(0)
+    return value if factor == 1 else builder.mul(value, int64(factor))
+
+
+def total(builder: ir.IRBuilder, *terms: ir.Value) -> ir.Value:
+    """The sum of ``i64`` values, constants folded."""
+    fixed = sum(term.constant for term in terms if isinstance(term, ir.Constant))
+    moving = [term for term in terms if not isinstance(term, ir.Constant)]
+    if not moving:
+        return int64(fixed)
+    result = moving[0]
+    for term in moving[1:]:
+        result = builder.add(result, term)
+    return builder.add(result, int64(fixed)) if fixed else result

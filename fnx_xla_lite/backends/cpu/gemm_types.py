@@ -1,0 +1,132 @@
+"""Element types of a matrix product: how they lie in memory, how they widen, how they multiply and add."""
+
+from __future__ import annotations
+
+from llvmlite import ir
+
+STORAGE = {
+    "f64": ir.DoubleType(),
+    "f32": ir.FloatType(),
+    "f16": ir.HalfType(),
+    "bf16": ir.IntType(16),
+    "i1": ir.IntType(8),
+    **{f"{sign}{bits}": ir.IntType(bits) for sign in ("i", "ui") for bits in (8, 16, 32, 64)},
+}
+ITEMSIZE = {"i1": 1, "bf16": 2, "f16": 2, "f32": 4, "f64": 8} | {
+    f"{sign}{bits}": bits // 8 for sign in ("i", "ui") for bits in (8, 16, 32, 64)
+}
+WIDE = {"bf16": "f32", "f16": "f32"}  # sums of these types are kept in f32
+FLOATS = frozenset({"f64", "f32", "f16", "bf16"})
+INT64 = ir.IntType(64)
+BOOL = ir.IntType(1)
+POINTER = ir.PointerType()
+
+
+def int64(value: int) -> ir.Constant:
+    """An ``i64`` constant."""
+    return ir.Constant(INT64, value)
+
+
+def compute_dtype(dtype: str) -> str:
+    """The type in which products of accumulator type ``dtype`` are summed."""
+    return WIDE.get(dtype, dtype)
+
+
+def vector_of(scalar: ir.Type, lanes: int) -> ir.Type:
+    """``<lanes x scalar>``; a plain scalar where ``lanes`` is 0."""
+    return ir.VectorType(scalar, lanes) if lanes else scalar
+
+
+def widen(builder: ir.IRBuilder, value: ir.Value, source: str, target: str) -> ir.Value:
+    """Convert a scalar or vector as it lies in memory from ``source`` to the compute type ``target``."""
+    if source == target:
+        return value
+    lanes = value.type.count if isinstance(value.type, ir.VectorType) else 0
+    goal = vector_of(STORAGE[target], lanes)
+    if source == "bf16":
+        # A bf16 is the upper half of an f32.
+        bits = builder.zext(value, vector_of(ir.IntType(32), lanes))
+        shift = ir.Constant(ir.IntType(32), 16)
+        bits = builder.shl(bits, splat_constant(shift, lanes))
+        value = builder.bitcast(bits, vector_of(ir.FloatType(), lanes))
+        return value if target == "f32" else builder.fpext(value, goal)
+    if source in FLOATS:
+        assert target in FLOATS and ITEMSIZE[target] > ITEMSIZE[source], (source, target)
+        return builder.fpext(value, goal)
+    unsigned = source.startswith("ui") or source == "i1"
+    if target in FLOATS:
+        return builder.uitofp(value, goal) if unsigned else builder.sitofp(value, goal)
+    assert ITEMSIZE[target] >= ITEMSIZE[source], (source, target)
+    if ITEMSIZE[target] == ITEMSIZE[source]:
+        return value
+    return builder.zext(value, goal) if unsigned else builder.sext(value, goal)
+
+
+def multiply_add(
+    builder: ir.IRBuilder, x: ir.Value, y: ir.Value, total: ir.Value, dtype: str, *, fused: bool
+) -> ir.Value:
+    """``x * y + total`` in ``dtype``: rounded once if ``fused``, modulo 2**bits for integers, and/or for ``i1``."""
+    if dtype in FLOATS:
+        if fused:
+            name = f"llvm.fma.{_suffix(total.type)}"
+            signature = ir.FunctionType(total.type, [total.type] * 3)
+            return builder.call(_declared(builder.module, name, signature), [x, y, total])
+        return builder.fadd(builder.fmul(x, y), total)
+    if dtype == "i1":
+        return builder.or_(builder.and_(x, y), total)
+    return builder.add(builder.mul(x, y), total)
+
+
+def splat_constant(scalar: ir.Constant, lanes: int) -> ir.Constant:
+    """``scalar`` in every lane."""
+    if not lanes:
+        return scalar
+    return ir.Constant(ir.VectorType(scalar.type, lanes), [scalar.constant] * lanes)
+
+
+def splat(builder: ir.IRBuilder, scalar: ir.Value, lanes: int) -> ir.Value:
+    """``scalar`` in every lane of a vector."""
+    kind = ir.VectorType(scalar.type, lanes)
+    first = builder.insert_element(
+        ir.Constant(kind, ir.Undefined), scalar, ir.Constant(ir.IntType(32), 0)
+    )
+    zeros = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
+    return builder.shuffle_vector(first, ir.Constant(kind, ir.Undefined), zeros)
+
+
+def lane_mask(builder: ir.IRBuilder, count: ir.Value, lanes: int, first: int = 0) -> ir.Value:
+    """``<lanes x i1>``: lane ``j`` is set where ``first + j < count`` (``count`` is an ``i64``)."""
+    numbers = ir.Constant(ir.VectorType(INT64, lanes), list(range(first, first + lanes)))
+    return builder.icmp_signed("<", numbers, splat(builder, count, lanes))
+
+
+def masked_load(
+    builder: ir.IRBuilder, address: ir.Value, kind: ir.VectorType, mask: ir.Value, align: int
+) -> ir.Value:
+    """The lanes of ``kind`` that ``mask`` selects, zero elsewhere; the others' memory is not touched."""
+    name = f"llvm.masked.load.{_suffix(kind)}.p0"
+    signature = ir.FunctionType(kind, [POINTER, ir.IntType(32), mask.type, kind])
+    arguments = [address, ir.Constant(ir.IntType(32), align), mask, ir.Constant(kind, None)]
+    return builder.call(_declared(builder.module, name, signature), arguments)
+
+
+def masked_store(
+    builder: ir.IRBuilder, value: ir.Value, address: ir.Value, mask: ir.Value, align: int
+) -> None:
+    """Store the lanes that ``mask`` selects; the others' memory is not touched."""
+    name = f"llvm.masked.store.{_suffix(value.type)}.p0"
+    signature = ir.FunctionType(ir.VoidType(), [value.type, POINTER, ir.IntType(32), mask.type])
+    arguments = [value, address, ir.Constant(ir.IntType(32), align), mask]
+    builder.call(_declared(builder.module, name, signature), arguments)
+
+
+def _suffix(kind: ir.Type) -> str:
+    """How intrinsics spell a type: ``f32``, ``v16f32``."""
+    if not isinstance(kind, ir.VectorType):
+        return kind.intrinsic_name
+    return f"v{kind.count}{kind.element.intrinsic_name}"
+
+
+def _declared(module: ir.Module, name: str, signature: ir.FunctionType) -> ir.Function:
+    found = module.globals.get(name)
+    return found if found is not None else ir.Function(module, signature, name)

@@ -1,0 +1,4 @@
+"""Data: a prefetching loader, and the digits that ship with fnx."""
+
+from fnx.data.digits import digits as digits
+from fnx.data.loader import DataLoader as DataLoader

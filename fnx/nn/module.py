@@ -1,0 +1,121 @@
+"""Module: a frozen dataclass that is a pytree; a layer is one with ``__call__``, a pure function of its inputs.
+
+Fields annotated with a plain Python type (``int``, ``float``, ``bool``, ``str``, ``Callable``, ``tuple[int, ...]``, ``None``) or
+declared with ``static()`` are static: part of the tree's structure, hashed into `jit`'s cache key. All others are children.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from typing import Any, ClassVar, Self, dataclass_transform
+
+from fnx import tree
+
+_STATIC_TYPE = re.compile(r"^(int|float|bool|str|bytes|None|Callable|tuple\[(int|float|bool|str)\b|np\.dtype|type)\b")
+
+
+def static(**options: Any) -> Any:  # noqa: ANN401  a dataclass field, as the type checker must believe
+    """A field that belongs to the structure, whatever its annotation; its values must be hashable.
+
+    Args:
+        **options: those of ``dataclasses.field``.
+    """
+    return dataclasses.field(metadata={"static": True}, **options)
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(static, dataclasses.field))
+class Module:
+    """Base of all layers and models. A subclass becomes a frozen dataclass and a pytree by being declared.
+
+    A subclass either lets the dataclass write its ``__init__`` or writes one that ends in ``self.build(field=value, ...)``.
+    Classes are abstract or final: a class that has fields is not subclassed again.
+
+    >>> class Affine(Module):
+    ...     scale: Array
+    ...     power: int = 1
+    ...
+    ...     def __call__(self, x):
+    ...         return self.scale * x**self.power
+    >>> Affine(2.0, 3)(2.0)
+    16.0
+    """
+
+    _child_names: ClassVar[tuple[str, ...]] = ()
+    _static_names: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(cls, **options: Any) -> None:  # noqa: ANN401
+        super().__init_subclass__(**options)
+        if cls.__mro__[1]._child_names or cls.__mro__[1]._static_names:
+            raise TypeError(
+                f"{cls.__name__} inherits from {cls.__mro__[1].__name__}, which has fields: modules are abstract or final. "
+                "Hold the other layer in a field instead."
+            )
+        own_init = "__init__" not in cls.__dict__
+        dataclasses.dataclass(frozen=True, eq=False, repr=False, init=own_init)(cls)
+        fields = dataclasses.fields(cls)
+        cls._static_names = tuple(f.name for f in fields if _is_static(f))
+        cls._child_names = tuple(f.name for f in fields if not _is_static(f))
+        tree.register(cls, _flatten, _unflattener(cls), _flatten_with_keys)
+
+    def build(self, **fields: Any) -> None:  # noqa: ANN401
+        """Set every field, once, at the end of a hand-written ``__init__``.
+
+        Raises:
+            TypeError: a field is missing, unknown, or the module is built already.
+        """
+        names = {*self._child_names, *self._static_names}
+        if fields.keys() != names:
+            raise TypeError(f"{type(self).__name__} has the fields {sorted(names)}, got {sorted(fields)}")
+        if self.__dict__:
+            raise TypeError(f"this {type(self).__name__} is built already; use .replace(...) for a changed copy")
+        self.__dict__.update(fields)
+
+    def replace(self, **changes: Any) -> Self:  # noqa: ANN401
+        """A copy with some fields changed, as ``dataclasses.replace``, whatever ``__init__`` looks like.
+
+        Raises:
+            TypeError: a name is not a field.
+        """
+        unknown = changes.keys() - self.__dict__.keys()
+        if unknown:
+            raise TypeError(f"{type(self).__name__} has no field {sorted(unknown)}, only {sorted(self.__dict__)}")
+        copy = object.__new__(type(self))
+        copy.__dict__.update(self.__dict__, **changes)
+        return copy
+
+    def __repr__(self) -> str:
+        fields = ", ".join(f"{name}={_brief(getattr(self, name))}" for name in self.__dataclass_fields__)
+        return f"{type(self).__name__}({fields})"
+
+
+def _is_static(field: dataclasses.Field[Any]) -> bool:
+    if "static" in field.metadata:
+        return bool(field.metadata["static"])
+    kind = field.type if isinstance(field.type, str) else getattr(field.type, "__name__", str(field.type))
+    return _STATIC_TYPE.match(kind) is not None
+
+
+def _flatten(module: Module) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    values = module.__dict__
+    return tuple([values[n] for n in module._child_names]), tuple([values[n] for n in module._static_names])
+
+
+def _flatten_with_keys(module: Module) -> tuple[tuple[tuple[str, Any], ...], tuple[Any, ...]]:
+    children, aux = _flatten(module)
+    return tuple(zip((f".{n}" for n in module._child_names), children, strict=True)), aux
+
+
+def _unflattener(cls: type[Module]) -> Any:  # noqa: ANN401
+    def unflatten(aux: tuple[Any, ...], children: tuple[Any, ...]) -> Module:
+        module = object.__new__(cls)
+        module.__dict__.update(zip(cls._child_names, children, strict=True))
+        module.__dict__.update(zip(cls._static_names, aux, strict=True))
+        return module
+
+    return unflatten
+
+
+def _brief(value: Any) -> str:  # noqa: ANN401
+    aval = getattr(value, "aval", None)
+    return repr(aval) if aval is not None else getattr(value, "__qualname__", None) or repr(value)

@@ -220,6 +220,13 @@ def _node_of(kind: type) -> _Node | None:
     return node
 
 
+def container_functions(kind: type) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """The functions ``flatten(x) -> (children, static)`` and ``unflatten(static, children)`` of a container type."""
+    node = _node_of(kind)
+    assert node is not None, f"{kind.__name__} is not a container"
+    return node.flatten, node.unflatten
+
+
 # Taking apart and putting together
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from fnx.core.array import wrap
+from fnx.core.eager import aval_of
 from fnx.core.ir import Atom, Jaxpr, Literal, Var
 from fnx.core.sources import disinherit, inherit
 from fnx.core.trace import bind
@@ -35,7 +37,10 @@ def _read(env: dict[Var, Any], atom: Atom) -> Any:  # noqa: ANN401
 
 def literal_value(literal: Literal) -> Any:  # noqa: ANN401
     """The value of a literal as `bind` takes it: a Python scalar where the dtype is weak."""
-    return literal.value.item() if literal.aval.weak else literal.value
+    if not literal.aval.weak:
+        return literal.value
+    scalar = literal.value.item()
+    return scalar if aval_of(scalar) is literal.aval else wrap(literal.value, weak=True)
 
 
 def _last_uses(jaxpr: Jaxpr) -> list[list[Var]]:

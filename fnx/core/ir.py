@@ -52,9 +52,12 @@ class Eqn:
     source: Source | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Jaxpr:
-    """A function: ``inputs`` to ``outputs`` by ``eqns``. ``consts`` binds variables to values (arrays, or tracers of an outer trace)."""
+    """A function: ``inputs`` to ``outputs`` by ``eqns``.
+
+    ``consts`` binds variables to values: arrays, or tracers of an outer trace.
+    """
 
     inputs: tuple[Var, ...]
     eqns: tuple[Eqn, ...]

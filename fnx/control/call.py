@@ -1,0 +1,171 @@
+"""Call: ``jit``, the primitive that calls a closed jaxpr which is compiled as a unit.
+
+``jaxpr`` has no constants. Rules derive other closed jaxprs from it and call those, so a function that is jitted
+stays jitted under every transform, and each derived program is compiled once.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from fnx.control.derived import derived
+from fnx.core.array import wrap_as
+from fnx.core.avals import Aval
+from fnx.core.evaluate import evaluate
+from fnx.core.flatten import close
+from fnx.core.ir import Atom, Jaxpr, Literal, Var
+from fnx.core.primitive import Linear, Primitive
+from fnx.core.trace import bind
+from fnx.errors import FnxTypeError
+from fnx.transforms.jvp import jvp_jaxpr
+from fnx.transforms.linearize import linearize_jaxpr
+from fnx.transforms.transpose import transpose_jaxpr
+from fnx.transforms.vmap import vmap_jaxpr
+
+Values = tuple[Any, ...]
+Compiler = Callable[[Jaxpr, str, tuple[bool, ...]], Callable[..., Sequence[Any]]]
+
+_compiler: list[Compiler] = []  # at most one; control stands below the compiler, so it is handed in
+
+
+def set_compiler(compiler: Compiler | None) -> None:
+    """Hand in what compiles jaxprs: ``compiler(jaxpr, name, donated)`` returns a function of buffers.
+
+    It remembers what it has compiled, by the jaxpr's identity. None: jaxprs are evaluated.
+    """
+    _compiler[:] = [] if compiler is None else [compiler]
+
+
+def call(jaxpr: Jaxpr, *args: Any, name: str, donated: Sequence[bool] | None = None, inline: bool = False) -> Values:
+    """Call a closed jaxpr as a unit.
+
+    Args:
+        jaxpr: without constants.
+        *args: one value for each input.
+        name: for dumps and messages.
+        donated: which arguments' buffers may be overwritten; none, if not given.
+        inline: whether to bind the equations one by one in the current trace instead.
+    """
+    assert not jaxpr.consts, "constants must be hoisted: see fnx.core.flatten.close"
+    marks = (False,) * len(args) if donated is None else tuple(donated)
+    return bind(jit_p, *args, jaxpr=jaxpr, name=name, donated=marks, inline=inline)
+
+
+def _call_like(kind: str, name: str, inline: bool, closed: tuple[Jaxpr, Values], *args: Any) -> Values:
+    """Call a derived jaxpr, its hoisted constants first."""
+    jaxpr, consts = closed
+    return call(jaxpr, *consts, *args, name=f"{kind}_{name}", inline=inline)
+
+
+def _type(*avals: Aval, jaxpr: Jaxpr, name: str, **_: Any) -> tuple[Aval, ...]:
+    wanted = [v.aval for v in jaxpr.inputs]
+    if [(a.shape, a.dtype) for a in avals] != [(a.shape, a.dtype) for a in wanted]:
+        raise FnxTypeError(f"jit: {name} was traced for {wanted}, got {list(avals)}")
+    return tuple([a.aval for a in jaxpr.outputs])
+
+
+def _numpy(xp: Any, *buffers: Any, jaxpr: Jaxpr, name: str, donated: tuple[bool, ...], inline: bool) -> Values:
+    if _compiler and not inline:
+        return tuple(_compiler[0](jaxpr, name, donated)(*buffers))
+    arrays = [wrap_as(x, v.aval) for x, v in zip(buffers, jaxpr.inputs, strict=True)]
+    return evaluate(jaxpr, *arrays)
+
+
+def _jvp(
+    primals: Values, tangents: Values, outs: None, *, jaxpr: Jaxpr, name: str, donated: tuple[bool, ...], inline: bool
+) -> tuple[Values, Values]:
+    active = tuple([t is not None for t in tangents])
+    closed, out_active = derived(jaxpr, ("jvp", active), functools.partial(_close_first, jvp_jaxpr, jaxpr, active))
+    given = [t for t in tangents if t is not None]
+    results = _call_like("jvp", name, inline, closed, *primals, *given)
+    rest = iter(results[len(jaxpr.outputs) :])
+    return results[: len(jaxpr.outputs)], tuple([next(rest) if a else None for a in out_active])
+
+
+def _close_first(transform: Callable[..., tuple[Jaxpr, Any]], *args: Any) -> tuple[tuple[Jaxpr, Values], Any]:
+    jaxpr, info = transform(*args)
+    return close(jaxpr), info
+
+
+def _split(
+    primals: Values, tangents: Values, *, jaxpr: Jaxpr, name: str, donated: tuple[bool, ...], inline: bool
+) -> tuple[Values, Values]:
+    active = tuple([t is not None for t in tangents])
+    parts = derived(jaxpr, ("linearize", active), functools.partial(linearize_jaxpr, jaxpr, active))
+    forward = derived(parts.forward, "close", functools.partial(close, parts.forward))
+    results = _call_like("forward", name, inline, forward, *primals)
+    outs = results[: len(jaxpr.outputs)]
+    extra = iter(results[len(jaxpr.outputs) :])
+    known = (*primals, *outs)
+    residuals = [next(extra) if i is None else known[i] for i in parts.residuals]
+    given = [t for t in tangents if t is not None]
+    found = iter(_call_like("linear", name, inline, (parts.linear, ()), *residuals, *given))
+    return outs, tuple([next(found) if a else None for a in parts.active])
+
+
+def _transpose(
+    cts: Values, inputs: Values, *, jaxpr: Jaxpr, name: str, donated: tuple[bool, ...], inline: bool
+) -> Values:
+    linear = tuple([isinstance(x, Linear) for x in inputs])
+    active = tuple([ct is not None for ct in cts])
+    closed, nonzero = derived(
+        jaxpr,
+        ("transpose", linear, active),
+        functools.partial(_close_first, transpose_jaxpr, jaxpr, linear, active),
+    )
+    known = [x for x in inputs if not isinstance(x, Linear)]
+    given = [ct for ct in cts if ct is not None]
+    found = iter(_call_like("transpose", name, inline, closed, *known, *given))
+    marks = iter(nonzero)
+    return tuple([next(found) if is_linear and next(marks) else None for is_linear in linear])
+
+
+def _batch(
+    inputs: Values, axes: tuple[int | None, ...], size: int, *, jaxpr: Jaxpr, name: str, inline: bool, **_: Any
+) -> tuple[Values, tuple[int | None, ...]]:
+    closed, out_axes = derived(
+        jaxpr, ("vmap", axes, size), functools.partial(_close_first, vmap_jaxpr, jaxpr, axes, size)
+    )
+    return _call_like("vmap", name, inline, closed, *inputs), tuple(out_axes)
+
+
+def lower_eqns(b: Any, jaxpr: Jaxpr, consts: Sequence[Any], inputs: Sequence[Any]) -> list[Any]:
+    """Lower the equations of a jaxpr with the HLO builder ``b``.
+
+    Args:
+        b: the builder; instructions get the equations' sources as their locations.
+        jaxpr: what to lower.
+        consts: HLO values for the jaxpr's constants.
+        inputs: HLO values for its inputs.
+
+    Returns:
+        HLO values of its results.
+    """
+    env: dict[Var, Any] = dict(zip(jaxpr.inputs, inputs, strict=True))
+    env.update((var, x) for (var, _), x in zip(jaxpr.consts, consts, strict=True))
+    for eqn in jaxpr.eqns:
+        operands = [_operand(b, env, a) for a in eqn.inputs]
+        outside = b.location_text
+        if eqn.source is not None:
+            b.location_text = str(eqn.source)
+        env.update(zip(eqn.outputs, eqn.primitive.lower(b, *operands, **eqn.params), strict=True))
+        b.location_text = outside
+    return [_operand(b, env, a) for a in jaxpr.outputs]
+
+
+def _operand(b: Any, env: dict[Var, Any], atom: Atom) -> Any:
+    return b.constant(atom.value, dtype=atom.aval.dtype) if type(atom) is Literal else env[atom]
+
+
+jit_p = Primitive(
+    name="jit",
+    type=_type,
+    numpy=_numpy,
+    jvp=_jvp,
+    transpose=_transpose,
+    batch=_batch,
+    lower=lambda b, *operands, jaxpr, **_: tuple(lower_eqns(b, jaxpr, (), operands)),
+    split=_split,
+)

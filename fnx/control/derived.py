@@ -1,0 +1,43 @@
+"""Derived: programs made from a jaxpr by a transform, remembered as long as the jaxpr lives.
+
+So the gradient of a jitted function is the same program in every call, and is compiled once.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
+
+from fnx.core.ir import Jaxpr
+from fnx.core.trace import has_tracers
+
+T = TypeVar("T")
+
+_derived: weakref.WeakKeyDictionary[Jaxpr, dict[Hashable, Any]] = weakref.WeakKeyDictionary()
+
+
+def derived(jaxpr: Jaxpr, key: Hashable, make: Callable[[], T]) -> T:
+    """What ``make()`` returned for this jaxpr and key the first time.
+
+    Args:
+        jaxpr: what the program is derived from; a closed one.
+        key: by which transform, with which parameters.
+        make: makes it. A result that holds tracers of an enclosing trace (through a custom rule that closes over
+            them) is not remembered.
+    """
+    known = _derived.setdefault(jaxpr, {})
+    if key in known:
+        return known[key]
+    result = make()
+    if not _holds_tracers(result):
+        known[key] = result
+    return result
+
+
+def _holds_tracers(x: object) -> bool:
+    if isinstance(x, Jaxpr):
+        return has_tracers([value for _, value in x.consts])
+    if isinstance(x, tuple | list):
+        return has_tracers(x) or any(_holds_tracers(y) for y in x)
+    return False

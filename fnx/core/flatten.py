@@ -1,0 +1,110 @@
+"""Flatten: functions of pytrees as functions of flat values, and jaxprs without constants.
+
+The helpers with which wrappers such as `grad` and `jit` stand on the flat core.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from fnx import tree
+from fnx.core.array import Array
+from fnx.core.avals import Aval
+from fnx.core.eager import as_array, is_value, not_a_value
+from fnx.core.ir import Jaxpr
+from fnx.core.trace import Tracer, trace
+from fnx.errors import FnxTypeError
+
+
+class FlatFunction:
+    """A function of pytrees as a function of leaves. After a call, ``out_tree`` is the structure of its result.
+
+    Args:
+        f: called as ``f(*args, **kwargs)`` with ``(args, kwargs) = unflatten(in_tree, leaves)``.
+        in_tree: the structure of ``(args, kwargs)``.
+        has_aux: whether ``f`` returns ``(out, aux)``; the leaves of ``aux`` come last, and may be anything.
+
+    Attributes:
+        num_outs: after a call, the number of leaves of ``out``.
+        aux_tree: after a call, the structure of ``aux``.
+    """
+
+    __slots__ = ("aux_tree", "f", "has_aux", "in_tree", "num_outs", "out_tree")
+
+    def __init__(self, f: Callable[..., Any], in_tree: tree.TreeDef, has_aux: bool = False) -> None:
+        self.f = f
+        self.in_tree = in_tree
+        self.has_aux = has_aux
+        self.out_tree: tree.TreeDef | None = None
+        self.aux_tree: tree.TreeDef | None = None
+        self.num_outs = 0
+
+    def __call__(self, *leaves: Any) -> list[Any]:  # noqa: ANN401
+        args, kwargs = tree.unflatten(self.in_tree, leaves)
+        out = self.f(*args, **kwargs)
+        aux_leaves: list[Any] = []
+        if self.has_aux:
+            out, aux = self._pair(out)
+            aux_leaves, self.aux_tree = tree.flatten(aux)
+        out_leaves, self.out_tree = tree.flatten(out)
+        self.num_outs = len(out_leaves)
+        self._check(out, out_leaves)
+        return out_leaves + aux_leaves
+
+    def _pair(self, out: Any) -> tuple[Any, Any]:  # noqa: ANN401
+        if isinstance(out, tuple) and len(out) == 2:
+            return out
+        raise FnxTypeError(
+            f"{name_of(self.f)}: with has_aux=True the function must return a pair (out, aux), "
+            f"got {type(out).__name__}."
+        )
+
+    def _check(self, out: Any, leaves: list[Any]) -> None:  # noqa: ANN401
+        if all(is_value(x) for x in leaves):
+            return
+        path, bad = next((p, x) for p, x in tree.flatten_with_path(out)[0] if not is_value(x))
+        raise FnxTypeError(
+            f"{name_of(self.f)}: results must be arrays or numbers, got {type(bad).__name__} "
+            f"at result{path}: {bad!r:.80}",
+            hint="Return it as auxiliary data (has_aux=True) where that is possible, or drop it.",
+        )
+
+
+def name_of(f: Callable[..., Any]) -> str:
+    """The name of a function, for messages and programs."""
+    inner = getattr(f, "func", f)  # functools.partial
+    return getattr(inner, "__name__", type(inner).__name__)
+
+
+def as_value(x: object) -> Array | Tracer:
+    """A leaf that a user passed, as a value that no one can write to: NumPy arrays are copied.
+
+    Raises:
+        FnxTypeError: if it is neither an array nor a number.
+    """
+    if type(x) is Array or type(x) is Tracer:
+        return x
+    if not is_value(x):
+        raise not_a_value(x)
+    array = as_array(x)
+    return as_array(array._buffer.copy()) if array._buffer is x else array
+
+
+def close(jaxpr: Jaxpr) -> tuple[Jaxpr, tuple[Any, ...]]:
+    """Make constants inputs, in front of the others. Returns the closed jaxpr and the constants' values."""
+    if not jaxpr.consts:
+        return jaxpr, ()
+    variables = tuple([var for var, _ in jaxpr.consts])
+    closed = Jaxpr(variables + jaxpr.inputs, jaxpr.eqns, jaxpr.outputs)
+    return closed, tuple([value for _, value in jaxpr.consts])
+
+
+def trace_closed(f: Callable[..., Sequence[Any]], avals: Sequence[Aval]) -> tuple[Jaxpr, tuple[Any, ...]]:
+    """Trace a flat function, and hoist what it closes over into leading inputs.
+
+    Returns:
+        A jaxpr without constants, of ``(*consts, *args)``, and the values of the constants. These may be
+        tracers of enclosing traces: then the jaxpr can be reused, but those values cannot.
+    """
+    return close(trace(f, avals))

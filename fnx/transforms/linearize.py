@@ -1,0 +1,130 @@
+"""Linearise: run a function at a point, and keep the jaxpr of its derivative there.
+
+While ``f`` runs, two traces are open. The inner one follows it: its tracers carry a primal value, computed in
+the surrounding trace, and a tangent. The outer one records what happens to tangents, and forwards whatever depends
+on primals only. So the forward work is done once, Python sees values, and the residuals, which are the ``consts`` of
+the recorded jaxpr, are exactly what the linear half reads.
+
+Reverse mode by linearisation and transposition: Radul et al., "You Only Linearize Once", POPL 2023.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from fnx.core.eager import aval_of
+from fnx.core.evaluate import evaluate
+from fnx.core.ir import Jaxpr
+from fnx.core.primitive import NotDifferentiable, Primitive
+from fnx.core.trace import Trace, Tracer, Values, bind, trace
+from fnx.transforms.dce import dce_jaxpr
+from fnx.transforms.jvp import Flat, jvp_rule, split_duals
+from fnx.transforms.zeros import drop_nonfloat
+
+
+class Linearized(NamedTuple):
+    """A function at a point.
+
+    Attributes:
+        outs: its results.
+        linear: the tangents of active inputs to the tangents of active results; ``consts`` are the residuals.
+        active: which results depend on active inputs.
+    """
+
+    outs: list[Any]
+    linear: Jaxpr
+    active: list[bool]
+
+
+def linearize_flat(f: Flat, primals: Sequence[Any], active: Sequence[bool]) -> Linearized:
+    """Run ``f`` at ``primals`` and linearise it there.
+
+    Args:
+        f: flat arguments to a flat sequence of results.
+        primals: where.
+        active: which arguments have a tangent.
+    """
+    with Trace(stage_all=False) as tangents:
+        with Trace(stage_all=False, interpret=_interpret) as t:
+            outs = f(*[_input(t, tangents, x, a) for x, a in zip(primals, active, strict=True)])
+            duals = [(x._value, x._payload) if t.owns(x) else (x, None) for x in outs]
+        linear = tangents.finish([dy for _, dy in duals if dy is not None])
+    return Linearized([y for y, _ in duals], dce_jaxpr(linear), [dy is not None for _, dy in duals])
+
+
+def _input(t: Trace, tangents: Trace, x: Any, is_active: bool) -> Any:  # noqa: ANN401
+    if not is_active:
+        return x
+    aval = aval_of(x)
+    return Tracer(t, aval, value=x, payload=tangents.add_input(aval))
+
+
+def _interpret(t: Trace, primitive: Primitive, args: Values, params: dict[str, Any]) -> Values:
+    primals, tangents = split_duals(t, args)
+    outs, out_tangents = linearize_rule(primitive, primals, tangents, params)
+    return tuple(
+        [
+            y if dy is None else Tracer(t, aval_of(y), value=y, payload=dy)
+            for y, dy in zip(outs, out_tangents, strict=True)
+        ]
+    )
+
+
+def linearize_rule(
+    primitive: Primitive, primals: Values, tangents: Values, params: dict[str, Any]
+) -> tuple[Values, Values]:
+    """One operation: results from primals, and linear work on tangents, apart from each other."""
+    if primitive.split is None or isinstance(primitive.jvp, NotDifferentiable):
+        return jvp_rule(primitive, primals, tangents, params)
+    if not any(dx is not None for dx in tangents):
+        outs = bind(primitive, *primals, **params)
+        return outs, (None,) * len(outs)
+    outs, out_tangents = primitive.split(primals, tangents, **params)
+    return outs, drop_nonfloat(out_tangents, [aval_of(y) for y in outs])
+
+
+class LinearizedJaxpr(NamedTuple):
+    """A jaxpr cut in two.
+
+    Attributes:
+        forward: inputs to results followed by residuals.
+        linear: residuals followed by the tangents of active inputs, to the tangents of active results.
+        active: which results depend on active inputs.
+        residuals: for each residual that ``linear`` takes, its position among the inputs and results (inputs
+            first), or None where it is the next of the extra results of ``forward``.
+    """
+
+    forward: Jaxpr
+    linear: Jaxpr
+    active: list[bool]
+    residuals: list[int | None]
+
+
+def linearize_jaxpr(jaxpr: Jaxpr, active: Sequence[bool]) -> LinearizedJaxpr:
+    """Cut a jaxpr into the part that runs at a point and the part that is linear in tangents.
+
+    A residual that is an input or a result already is not returned a second time.
+
+    Args:
+        jaxpr: the function.
+        active: which inputs have a tangent.
+    """
+    residuals: list[int | None] = []
+    found: list[Linearized] = []
+
+    def forward_f(*args: Any) -> list[Any]:  # noqa: ANN401
+        result = linearize_flat(functools.partial(evaluate, jaxpr), args, active)
+        found.append(result)
+        known = {id(x): i for i, x in enumerate((*args, *result.outs))}
+        values = [value for _, value in result.linear.consts]
+        residuals.extend(known.get(id(value)) for value in values)
+        extra = [v for v, position in zip(values, residuals, strict=True) if position is None]
+        return result.outs + extra
+
+    forward = trace(forward_f, [v.aval for v in jaxpr.inputs])
+    linear = found[0].linear
+    residual_vars = tuple([var for var, _ in linear.consts])
+    linear = Jaxpr(residual_vars + linear.inputs, linear.eqns, linear.outputs)
+    return LinearizedJaxpr(forward, linear, found[0].active, residuals)

@@ -1,7 +1,7 @@
 """Splats: constants whose elements are all equal, held as one element with zero strides.
 
-A splat costs one element of memory whatever its shape, and prints as ``dense<v>``. Everything that asks "is this
-operand the number zero" asks here.
+A splat costs one element of memory whatever its shape, and prints as ``dense<v>``. The ``value`` of every ``constant`` that the
+builder, the parser and the passes make is held in this form, so "is this operand the number zero" is one look at the strides.
 """
 
 from __future__ import annotations
@@ -15,38 +15,31 @@ def make_splat(scalar: np.generic | np.ndarray, shape: tuple[int, ...]) -> np.nd
 
 
 def splat_of(value: np.ndarray) -> np.ndarray | None:
-    """The rank-0 element that fills ``value``, or None if elements differ (bitwise) or there are none.
-
-    Arrays of more than 64 elements count as splats only if all their strides are zero.
-    """
+    """The rank-0 element that fills ``value``, or None if it is not held as a splat."""
     if value.ndim == 0:
         return value
-    if value.size == 0:
-        return None
-    if value.size == 1 or not any(value.strides):
+    if value.size == 1 or (value.size and not any(value.strides)):
         return value[(0,) * value.ndim].reshape(())
-    if value.size > 64:
-        return None
-    flat = np.ascontiguousarray(value).reshape(-1)
-    words = flat.view(np.uint8).reshape(flat.size, -1)
-    return flat[0].reshape(()) if (words == words[0]).all() else None
+    return None
 
 
 def as_constant(value: np.ndarray) -> np.ndarray:
-    """``value`` in the form constants are held in: small all-equal arrays become splats."""
-    scalar = splat_of(value)
-    if scalar is None or value.ndim == 0:
+    """``value`` in the form that constants are held in: all-equal arrays (bit by bit) become splats."""
+    if value.ndim == 0 or value.size == 0 or splat_of(value) is not None:
         return value
-    return make_splat(scalar, value.shape)
+    first = value[(0,) * value.ndim]
+    words = np.dtype(f"u{value.dtype.itemsize}")
+    if (np.ascontiguousarray(value).view(words) == np.asarray(first).view(words)).all():
+        return make_splat(first, value.shape)
+    return value
 
 
 def same_bits(x: np.ndarray, y: np.ndarray) -> bool:
-    """Whether two arrays agree in shape, dtype and every bit (NaN payloads and signed zeros count)."""
-    if x.shape != y.shape or x.dtype != y.dtype:
-        return False
-    sx, sy = splat_of(x), splat_of(y)
-    if (sx is None) != (sy is None) and x.size <= 64:
-        return False
-    if sx is not None and sy is not None:
-        return sx.tobytes() == sy.tobytes()
-    return x.tobytes() == y.tobytes()
+    """Whether two constants agree in shape, dtype and every bit (NaN payloads and signed zeros count)."""
+    return x.shape == y.shape and x.dtype == y.dtype and constant_key(x) == constant_key(y)
+
+
+def constant_key(value: np.ndarray) -> bytes:
+    """The bytes that tell constants of one type apart; one element's for a splat."""
+    scalar = splat_of(value)
+    return b"splat" + scalar.tobytes() if scalar is not None else value.tobytes()

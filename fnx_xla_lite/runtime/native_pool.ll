@@ -192,7 +192,7 @@ define internal i1 @is_ours_alone(ptr %buffer) {
   %alone = icmp eq i64 %count, 1
   br i1 %alone, label %owner, label %no
 owner:
-  %base_at = getelementptr i8, ptr %buffer, i64 40
+  %base_at = getelementptr i8, ptr %buffer, i64 48
   %base = load ptr, ptr %base_at
   %no_base = icmp eq ptr %base, null
   br i1 %no_base, label %no, label %kind

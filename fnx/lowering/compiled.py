@@ -1,0 +1,132 @@
+"""Compiled: a jaxpr's executable behind one flat call, from Arrays to Arrays, with donated arguments taken away.
+
+Input: a closed jaxpr. Output: `Compiled`, whose ``call`` is native where the interpreter allows it. Programs are remembered by
+jaxpr, so that a function compiles once however it is reached: called, under another jit, or by a transform.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import fnx_xla_lite
+from fnx.control.call import set_compiler
+from fnx.core.array import Array, wrap_as
+from fnx.core.avals import Aval
+from fnx.core.ir import Jaxpr
+from fnx.core.sources import user_source
+from fnx.errors import FnxValueError
+from fnx.lowering.lower import lower
+from fnx_xla_lite.runtime.executable import Executable
+from fnx_xla_lite.runtime.native_call import MISS, CallPlan, array_layout, native_call
+
+_LAYOUT = array_layout(Array, Array(np.zeros(1, np.float32)), "_buffer", "aval")
+_LONG_WORK = 20_000  # estimated operations from which on other Python threads may run meanwhile
+
+
+class Compiled:
+    """A compiled program. ``call(*arrays)`` is the fast entry: exact avals or ``MISS``; calling the object explains misfits.
+
+    Attributes:
+        executable: the compiler's product: stages, memory plan, native entry.
+    """
+
+    __slots__ = ("__weakref__", "_in_avals", "_out_avals", "_gives", "call", "executable", "name")
+
+    def __init__(self, jaxpr: Jaxpr, name: str, donated: tuple[bool, ...]) -> None:
+        self.name = name
+        self._gives = frozenset(i for i, gives in enumerate(donated) if gives)
+        self._in_avals = tuple([var.aval for var in jaxpr.inputs])
+        self._out_avals = tuple([atom.aval for atom in jaxpr.outputs])
+        self.executable: Executable = fnx_xla_lite.compile(lower(jaxpr, name, self._gives))
+        self.call: Callable[..., Any] = self._native() if _LAYOUT else self._python
+
+    def __call__(self, *arrays: Array) -> tuple[Array, ...]:
+        """The results for arrays of the avals that the program was compiled for.
+
+        Raises:
+            DeletedArrayError: an argument was donated before.
+            FnxValueError: a donated argument is passed twice.
+        """
+        arrays = tuple([_exactly(x, aval) for x, aval in zip(arrays, self._in_avals, strict=True)])
+        out = self.call(*arrays)
+        if out is not MISS:
+            return out
+        for x in arrays:
+            _ = x._buffer  # raises where the buffer is gone
+        return self._explain(arrays)
+
+    def _native(self) -> Callable[..., Any]:
+        executable = self.executable
+        plan = CallPlan(
+            entry=executable.entry,
+            in_avals=self._in_avals,
+            out_avals=self._out_avals,
+            arena_bytes=executable.arena_bytes,
+            aliases=tuple(executable.aliases),
+            donated=self._gives,
+            release_gil=executable.cost > _LONG_WORK,
+            keep=(executable,),
+        )
+        assert _LAYOUT is not None
+        return native_call(_LAYOUT, plan)
+
+    def _python(self, *arrays: Array) -> Any:
+        """The same without the native call, for interpreters other than CPython."""
+        if any(x.is_deleted() for x in arrays) or self._given_twice(arrays):
+            return MISS
+        outs = self.executable(*[x._buffer for x in arrays])
+        for i in self._gives:
+            arrays[i].delete()
+        return tuple([wrap_as(x, aval) for x, aval in zip(outs, self._out_avals, strict=True)])
+
+    def _given_twice(self, arrays: tuple[Array, ...]) -> bool:
+        return any(a is arrays[i] for i in self._gives for j, a in enumerate(arrays) if j != i)
+
+    def _explain(self, arrays: tuple[Array, ...]) -> Any:
+        assert self._given_twice(arrays), [x.aval for x in arrays]
+        raise FnxValueError(
+            f"{self.name}: an array is passed twice, and one of the two is donated",
+            source=user_source(),
+            hint="A donated argument's memory is overwritten: pass a copy (fnx.numpy.array(x)), or do not donate it.",
+        )
+
+
+def _exactly(x: Array, aval: Aval) -> Array:
+    """The array with this very aval object: weakness may differ, shape and dtype may not."""
+    if x.aval is aval:
+        return x
+    assert x.aval.shape == aval.shape and x.aval.dtype == aval.dtype, (x.aval, aval)
+    return wrap_as(x._buffer, aval)
+
+
+_compiled: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
+_lock = threading.RLock()
+
+
+def compile_jaxpr(jaxpr: Jaxpr, name: str = "f", donated: tuple[bool, ...] = ()) -> Compiled:
+    """The program of a closed jaxpr, compiled at most once for each jaxpr object and choice of donated inputs."""
+    with _lock:
+        programs = _compiled.setdefault(jaxpr, {})
+        program = programs.get(donated)
+        if program is None:
+            program = programs[donated] = Compiled(jaxpr, name, donated)
+        return program
+
+
+def _compiler(jaxpr: Jaxpr, name: str, donated: tuple[bool, ...]) -> Callable[..., Any]:
+    """What `fnx.control.call` runs a jitted function by, outside of `jit`: on buffers, which are not given away."""
+    program = compile_jaxpr(jaxpr, name, (False,) * len(donated))
+
+    def run(*buffers: Any) -> tuple[Array, ...]:
+        avals = [var.aval for var in jaxpr.inputs]
+        return program(*[wrap_as(x, aval) for x, aval in zip(buffers, avals, strict=True)])
+
+    return run
+
+
+set_compiler(_compiler)

@@ -1,0 +1,297 @@
+"""Jit: trace a function once per signature, compile it, and call the compiled program from then on.
+
+``jit(f)(*args)`` looks first at the call path of the last signature (generated Python over a native call), then at the table
+of signatures, then traces and compiles. Under a trace it records one ``jit`` equation instead.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fnx import tree
+from fnx.control.call import jit_p
+from fnx.core.array import Array
+from fnx.core.avals import Aval
+from fnx.core.eager import as_array, aval_of, is_value
+from fnx.core.flatten import FlatFunction, name_of, trace_closed
+from fnx.core.ir import Jaxpr
+from fnx.core.sources import user_source
+from fnx.core.trace import bind, current_trace, has_tracers
+from fnx.errors import FnxTypeError
+from fnx.lowering.compiled import MISS, Compiled, compile_jaxpr
+from fnx.lowering.dispatch import specialise
+from fnx.tree import TreeDef
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """One signature of a jitted function: its jaxpr, closed over ``consts``, and the structure of its result."""
+
+    jaxpr: Jaxpr  # inputs: the consts, then the leaves
+    consts: tuple[Any, ...]
+    out_tree: TreeDef
+    donated: tuple[bool, ...]  # one for each input of the jaxpr
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What `jit` was asked for, with every argument named by position or by name."""
+
+    static_positions: frozenset[int]
+    static_names: frozenset[str]
+    donated_positions: frozenset[int]
+    donated_names: frozenset[str]
+    inline: bool
+
+
+def jit(
+    fun: Callable[..., Any] | None = None,
+    *,
+    static_argnums: int | Sequence[int] = (),
+    static_argnames: str | Sequence[str] = (),
+    donate_argnums: int | Sequence[int] = (),
+    donate_argnames: str | Sequence[str] = (),
+    inline: bool = False,
+) -> Any:
+    """Compile ``fun`` for each signature (structure, shapes, dtypes, static values) that it is called with.
+
+    Args:
+        fun: a pure function of pytrees of arrays. Without it, ``jit`` returns a decorator.
+        static_argnums: positions of arguments that are part of the signature; their values must be hashable.
+        static_argnames: the same by name.
+        donate_argnums: positions of arguments whose memory the results may take over; they cannot be used afterwards.
+        donate_argnames: the same by name.
+        inline: under another trace, record the function's equations instead of one ``jit`` equation.
+
+    Returns:
+        A function of the same signature.
+
+    Raises:
+        FnxTypeError: at a call, if a static argument is not hashable or another one is not a pytree of arrays.
+
+    >>> import fnx.numpy as fnp
+    >>> jit(lambda x: fnp.sin(x) ** 2)(fnp.ones(3)).shape
+    (3,)
+    """
+    if fun is None:
+        return functools.partial(
+            jit,
+            static_argnums=static_argnums,
+            static_argnames=static_argnames,
+            donate_argnums=donate_argnums,
+            donate_argnames=donate_argnames,
+            inline=inline,
+        )
+    if not callable(fun):
+        raise FnxTypeError(f"jit takes a function, got {type(fun).__name__}", source=user_source())
+    static = _by_position_and_name(fun, static_argnums, static_argnames, "static")
+    donated = _by_position_and_name(fun, donate_argnums, donate_argnames, "donate")
+    return Jitted(fun, Options(*static, *donated, inline))
+
+
+class Jitted:
+    """A jitted function. ``_last`` is the call path of the last signature, ``_signatures`` the table of all."""
+
+    def __init__(self, fun: Callable[..., Any], options: Options) -> None:
+        functools.update_wrapper(self, fun)
+        self._fun = fun
+        self._options = options
+        self._last: Callable[..., Any] | None = None
+        self._traced: dict[Any, Traced] = {}
+        self._paths: dict[Any, Callable[..., Any] | None] = {}
+        self._lock = threading.RLock()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function, compiled."""
+        last = self._last
+        if last is not None and not kwargs and current_trace() is None:
+            out = last(*args)
+            if out is not MISS:
+                return out
+        return self._call(args, kwargs)
+
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
+        return self if instance is None else functools.partial(self, instance)
+
+    def __repr__(self) -> str:
+        return f"<jit {getattr(self._fun, '__qualname__', self._fun)!s}>"
+
+    def trace(self, *args: Any, **kwargs: Any) -> Jaxpr:
+        """The jaxpr for these arguments: closed-over arrays first, then the leaves of the arguments."""
+        return self._trace(*self._signature(args, kwargs)[:4]).jaxpr
+
+    def compiled(self, *args: Any, **kwargs: Any) -> Compiled:
+        """The compiled program for these arguments, without calling it."""
+        traced = self._trace(*self._signature(args, kwargs)[:4])
+        return compile_jaxpr(traced.jaxpr, self._name, traced.donated)
+
+    @property
+    def signatures(self) -> int:
+        """How many signatures have been traced and are remembered."""
+        return len(self._traced)
+
+    @property
+    def _name(self) -> str:
+        return name_of(self._fun)
+
+    def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        key, avals, in_tree, statics, leaves = self._signature(args, kwargs)
+        traced = self._trace(key, avals, in_tree, statics)
+        outside = current_trace()
+        if outside is not None:
+            outs = self._bind(traced, leaves)
+        else:
+            program = compile_jaxpr(traced.jaxpr, self._name, traced.donated)
+            outs = program(*traced.consts, *[as_array(x) for x in leaves])
+            if not kwargs:
+                self._remember(key, traced, program, args, leaves)
+        return tree.unflatten(traced.out_tree, outs)
+
+    def _bind(self, traced: Traced, leaves: list[Any]) -> Sequence[Any]:
+        return bind(
+            jit_p, *traced.consts, *leaves,
+            jaxpr=traced.jaxpr, name=self._name, donated=traced.donated, inline=self._options.inline,
+        )  # fmt: skip
+
+    def _signature(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[Any, tuple[Aval, ...], TreeDef, Any, list[Any]]:
+        """The key of a call, the avals and structure of its dynamic arguments, its static ones, the leaves."""
+        options = self._options
+        statics = tuple(
+            [(i, args[i]) for i in sorted(options.static_positions) if i < len(args)]
+            + [(n, kwargs[n]) for n in sorted(options.static_names) if n in kwargs]
+        )
+        moving = tuple([x for i, x in enumerate(args) if i not in options.static_positions])
+        named = {n: x for n, x in kwargs.items() if n not in options.static_names}
+        leaves, in_tree = tree.flatten((moving, named))
+        for i, leaf in enumerate(leaves):
+            if not is_value(leaf):
+                raise self._not_an_array((moving, named), i, leaf)
+        avals = tuple([aval_of(x) for x in leaves])
+        key = (in_tree, avals, len(args), tuple([(where, type(x), x) for where, x in statics]))
+        try:
+            hash(key)
+        except TypeError:
+            raise self._not_hashable(statics) from None
+        return key, avals, in_tree, statics, leaves
+
+    def _trace(self, key: Any, avals: tuple[Aval, ...], in_tree: TreeDef, statics: Any) -> Traced:
+        known = self._traced.get(key)
+        if known is not None:
+            return known
+        with_statics = _with_statics(self._fun, statics) if statics else self._fun
+        flat = FlatFunction(with_statics, in_tree)
+        closed, consts = trace_closed(flat, avals)
+        donated = (False,) * len(consts) + self._donations(in_tree, key[2])
+        traced = Traced(closed, consts, flat.out_tree, donated)
+        if not has_tracers(consts):
+            self._traced[key] = traced
+        return traced
+
+    def _donations(self, in_tree: TreeDef, positions: int) -> tuple[bool, ...]:
+        """Whether each leaf belongs to a donated argument."""
+        options = self._options
+        moving_tree, named_tree = in_tree.children
+        places = [i for i in range(positions) if i not in options.static_positions]
+        flags: list[bool] = []
+        for place, child in zip(places, moving_tree.children, strict=True):
+            flags += [place in options.donated_positions] * child.num_leaves
+        for name, child in zip(named_tree.meta or (), named_tree.children, strict=True):
+            flags += [name in options.donated_names] * child.num_leaves
+        return tuple(flags)
+
+    def _remember(
+        self, key: Any, traced: Traced, program: Compiled, args: tuple[Any, ...], leaves: list[Any]
+    ) -> None:
+        """Make the call path of this signature the first to be tried."""
+        foreign = frozenset(i for i, x in enumerate(leaves) if type(x) is not Array)
+        path = self._paths.get((key, foreign))
+        if path is None:
+            moving = iter(key[0].children[0].children)
+            static = self._options.static_positions
+            structures = [None if i in static else next(moving) for i in range(len(args))]
+            values = {i: args[i] for i in static if i < len(args)}
+            flat = functools.partial(program.call, *traced.consts) if traced.consts else program.call
+            path = specialise(structures, values, traced.out_tree, flat, MISS, foreign, _leaf)
+            self._paths[key, foreign] = path
+        self._last = path
+
+    def _not_an_array(self, arguments: Any, position: int, leaf: Any) -> FnxTypeError:
+        path = tree.paths(arguments)[position]
+        return FnxTypeError(
+            f"{self._name}: argument {path} is a {type(leaf).__name__} ({leaf!r:.60}), which is not an array",
+            source=user_source(),
+            hint="Pass arrays and numbers; mark others as static: fnx.jit(f, static_argnums=...) or static_argnames.",
+        )
+
+    def _not_hashable(self, statics: Any) -> FnxTypeError:
+        for where, value in statics:
+            try:
+                hash(value)
+            except TypeError:
+                return FnxTypeError(
+                    f"{self._name}: static argument {where!r} is a {type(value).__name__}, which cannot be hashed",
+                    source=user_source(),
+                    hint="Static arguments are part of the signature: use tuples for lists, or pass arrays as ordinary arguments.",
+                )
+        return FnxTypeError(f"{self._name}: the structure of the arguments cannot be hashed", source=user_source())
+
+
+def _leaf(x: Any) -> Any:
+    """An Array of a leaf; anything that is none stays as it is, and misses."""
+    return as_array(x) if is_value(x) else x
+
+
+def _with_statics(fun: Callable[..., Any], statics: Sequence[tuple[int | str, Any]]) -> Callable[..., Any]:
+    """``fun`` with its static arguments put back in their places."""
+    named_statics = {where: value for where, value in statics if isinstance(where, str)}
+
+    @functools.wraps(fun)
+    def call(*moving: Any, **named: Any) -> Any:
+        args = list(moving)
+        for where, value in statics:
+            if isinstance(where, int):
+                args.insert(where, value)
+        return fun(*args, **named, **named_statics)
+
+    return call
+
+
+def _by_position_and_name(
+    fun: Callable[..., Any], argnums: int | Sequence[int], argnames: str | Sequence[str], what: str
+) -> tuple[frozenset[int], frozenset[str]]:
+    """The arguments meant, by position and by name, each completed from the function's signature."""
+    positions = {argnums} if isinstance(argnums, int) else set(argnums)
+    names = {argnames} if isinstance(argnames, str) else set(argnames)
+    if not positions and not names:
+        return frozenset(), frozenset()
+    try:
+        parameters = list(inspect.signature(fun).parameters.values())
+    except (TypeError, ValueError):
+        return frozenset(positions), frozenset(names)
+    order = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    any_more = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+    any_named = any(p.kind is p.VAR_KEYWORD for p in parameters)
+    for position in positions:
+        if not any_more and not -len(order) <= position < len(order):
+            raise FnxTypeError(
+                f"jit: {what}_argnums has {position}, but the function takes {len(order)} positional arguments",
+                source=user_source(),
+            )
+    known = {p.name for p in parameters}
+    for name in names:
+        if name not in known and not any_named:
+            raise FnxTypeError(
+                f"jit: {what}_argnames has {name!r}, but the function's arguments are {sorted(known)}", source=user_source()
+            )
+    positions = {p + len(order) if p < 0 else p for p in positions}
+    names |= {order[p] for p in positions if p < len(order)}
+    positions |= {order.index(n) for n in names if n in order}
+    return frozenset(positions), frozenset(names)
+

@@ -1,0 +1,38 @@
+"""Profiles of the tests: the default one is deterministic and quick; FNX_TEST_PROFILE=deep draws far more and runs slow tests."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+PROFILE = os.environ.get("FNX_TEST_PROFILE", "ci")
+
+_COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large]}
+settings.register_profile("ci", max_examples=20, derandomize=True, database=None, **_COMMON)
+settings.register_profile("dev", max_examples=50, **_COMMON)
+settings.register_profile("deep", max_examples=1000, **_COMMON)
+settings.load_profile(PROFILE)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="write the expected texts under tests/golden anew")
+
+
+@pytest.fixture
+def update_golden(request: pytest.FixtureRequest) -> bool:
+    return request.config.getoption("--update-golden")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    reasons = {
+        "slow": None if PROFILE == "deep" else "slow: FNX_TEST_PROFILE=deep runs it",
+        "gpu": None if importlib.util.find_spec("cupy") else "needs CuPy and a CUDA device",
+        "peers": None if importlib.util.find_spec("jax") else "needs JAX and PyTorch: pip install '.[bench]'",
+    }
+    for item in items:
+        for marker, reason in reasons.items():
+            if reason is not None and item.get_closest_marker(marker):
+                item.add_marker(pytest.mark.skip(reason=reason))

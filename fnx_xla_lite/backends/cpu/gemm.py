@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from llvmlite import ir
 
 from fnx_xla_lite.backends.cpu import gemm_macro
-from fnx_xla_lite.backends.cpu.gemm_blocking import Plan, VectorUnit, plan
+from fnx_xla_lite.backends.cpu.gemm_blocking import Plan, plan
 from fnx_xla_lite.backends.cpu.gemm_epilogue import (
     EmitEpilogue,
     epilogue_function,
@@ -23,6 +23,7 @@ from fnx_xla_lite.backends.cpu.gemm_epilogue import (
 from fnx_xla_lite.backends.cpu.gemm_loops import element
 from fnx_xla_lite.backends.cpu.gemm_problem import Problem, problem_of
 from fnx_xla_lite.backends.cpu.gemm_types import INT64, POINTER, STORAGE, vector_of
+from fnx_xla_lite.backends.cpu.target import Target
 from fnx_xla_lite.loops import ir as loops
 
 
@@ -41,7 +42,7 @@ def emit_matmul(
     module: ir.Module,
     kernel: loops.Kernel,
     matmul: loops.Matmul,
-    unit: VectorUnit,
+    target: Target,
     emit_epilogue: EmitEpilogue,
 ) -> MatmulCode:
     """Emit ``matmul``, the only statement of ``kernel``, into ``module``.
@@ -50,18 +51,18 @@ def emit_matmul(
         module: receives the function ``<kernel.name>.matmul`` and the internal functions that it shares with other products.
         kernel: gives the buffers' shapes and order.
         matmul: the product; its loads are affine.
-        unit: the target's vectors.
+        target: the processor; its vectors, registers and fused multiply-add count.
         emit_epilogue: emits the epilogue's statements (see ``gemm_epilogue.EmitEpilogue``).
     """
     problem = problem_of(kernel, matmul)
-    sizes = plan(problem, unit)
+    sizes = plan(problem, target)
     signature = ir.FunctionType(ir.VoidType(), [POINTER, POINTER, INT64, INT64])
     function = ir.Function(module, signature, f"{kernel.name}.matmul")
     epilogue = None
-    if problem.target is None or problem.n % sizes.columns:
+    if problem.target is None or problem.n % sizes.columns or problem.m % sizes.rows:
         epilogue = epilogue_function(module, kernel, matmul, problem, sizes, emit_epilogue)
     if sizes.tasks:
-        _emit_function(function, kernel, matmul, problem, sizes, unit, epilogue)
+        _emit_function(function, kernel, matmul, problem, sizes, target, epilogue)
     else:
         ir.IRBuilder(function.append_basic_block("entry")).ret_void()
     batch = sizes.tasks // (sizes.blocks * sizes.strips) if sizes.tasks else 0
@@ -75,9 +76,13 @@ def _emit_function(
     matmul: loops.Matmul,
     problem: Problem,
     sizes: Plan,
-    unit: VectorUnit,
+    target: Target,
     epilogue: ir.Function | None,
 ) -> None:
+    if problem.m * problem.n * problem.k > 64**3:
+        # The loops around the microkernel need no optimising, and LLVM takes its time over them.
+        function.attributes.add("noinline")
+        function.attributes.add("optnone")
     buffers, scratch, begin, end = function.args
     builder = ir.IRBuilder(function.append_basic_block("entry"))
     pointers = list(load_pointers(builder, kernel, buffers).values())
@@ -93,7 +98,7 @@ def _emit_function(
         tile = builder.alloca(rows, name="tile")
         tile.align = 64
     frame = gemm_macro.Frame(
-        builder, matmul, problem, sizes, unit.fused, buffers,
+        builder, matmul, problem, sizes, target.fma, buffers,
         lhs=base(problem.lhs), rhs=base(problem.rhs),
         target=base(problem.target) if problem.target is not None else None,
         scratch=scratch, tile=tile, epilogue=epilogue,

@@ -1,4 +1,4 @@
-"""Blocking: Problem, vector unit -> Plan, every size that the emitted loops need.
+"""Blocking: Problem, Target -> Plan, every size that the emitted loops need.
 
 Decisions depend on shapes, strides and the target only, never on the number of threads; and since every element of the product is
 one chain of multiply-adds in increasing k, not even the tile sizes show in the bits. Names follow BLIS (Van Zee and van de Geijn 2015):
@@ -11,26 +11,16 @@ from dataclasses import dataclass
 
 from fnx_xla_lite.backends.cpu.gemm_problem import Problem
 from fnx_xla_lite.backends.cpu.gemm_types import ITEMSIZE, compute_dtype
+from fnx_xla_lite.backends.cpu.target import Target
 
 PANEL_BYTES = 1 << 20  # of the left operand's packed block: half of a 2 MiB L2
 STRIP_BYTES = 4 << 20  # of the right operand's packed strip, over all of k
 ONE_BLOCK = 1024  # longest k that is not blocked
 DEPTH = 512  # k of one block beyond that
 MIN_TASKS = 16  # output blocks to hand to threads, where the product is worth sharing
+MAX_ROWS = 24
+USUAL = {32: (13, 2), 16: (6, 2)}  # register tile (rows, vectors) by number of registers
 TASK_FLOPS = 1 << 19  # least work of a task
-
-
-@dataclass(frozen=True, slots=True)
-class VectorUnit:
-    """The target's vectors: bytes of one, how many registers, whether multiply-add is one rounding."""
-
-    width: int
-    registers: int
-    fused: bool = True
-
-    def lanes(self, dtype: str) -> int:
-        """Elements of ``dtype`` in one vector."""
-        return max(1, self.width // ITEMSIZE[dtype])
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +54,11 @@ class Plan:
         return self.lanes * self.vectors
 
 
-def plan(problem: Problem, unit: VectorUnit) -> Plan:
+def plan(problem: Problem, target: Target) -> Plan:
     """Choose tile, blocks and packing for ``problem``."""
     dtype = compute_dtype(problem.dtype)
-    lanes = unit.lanes(dtype)
-    rows, vectors = register_tile(problem.m, problem.n, lanes, unit.registers)
+    lanes = target.lanes(dtype)
+    rows, vectors = register_tile(problem.m, problem.n, lanes, target.registers)
     columns = lanes * vectors
     kc = _depth_of_block(problem.k)
     pack_lhs, pack_rhs = _packing(problem, rows, columns)
@@ -99,30 +89,31 @@ def plan(problem: Problem, unit: VectorUnit) -> Plan:
 
 
 def register_tile(m: int, n: int, lanes: int, registers: int) -> tuple[int, int]:
-    """The tile (rows, vectors) that fills the registers with accumulators and wastes the fewest lanes on m x n."""
-    spare = registers - (5 if registers > 16 else 4)
-    widest = max(1, _ceil(n, lanes))
-    best, best_cost = (1, 1), float("inf")
-    for vectors in range(1, min(8, widest) + 1):
-        for rows in range(1, min(24, max(m, 1)) + 1):
-            if rows * vectors + vectors > spare + 2:
-                continue
-            cost = _tile_cost(m, n, rows, vectors, lanes)
-            if cost < best_cost:
-                best, best_cost = (rows, vectors), cost
-    return best
+    """The tile (rows, vectors) that multiplies m x n in the fewest cycles per k, edges padded to whole tiles.
+
+    Among tiles within 3 % of the best the target's usual one is taken, so that a module's products share it.
+    """
+    if not m or not n:
+        return 1, 1
+    widest, tallest = min(8, _ceil(n, lanes)), min(MAX_ROWS, m)
+    shapes = [
+        (rows, vectors)
+        for vectors in range(1, widest + 1)
+        for rows in range(1, tallest + 1)
+        if (rows + 1) * vectors + 1 <= registers
+    ]
+    costs = {shape: _tile_cost(m, n, *shape, lanes) for shape in shapes}
+    usual = USUAL[registers]
+    least = min(costs.values())
+    if costs.get(usual, least * 2) <= 1.03 * least:
+        return usual
+    return min(shapes, key=lambda shape: costs[shape])
 
 
 def _tile_cost(m: int, n: int, rows: int, vectors: int, lanes: int) -> float:
-    """Cycles per k over the whole product: multiply-adds (two units, four cycles long) or loads (two units)."""
-
-    def cycles(height: int, width: int) -> float:
-        return max(height * width / 2, (height + width) / 2, 4.0) + 0.5
-
-    down, rest = divmod(m, rows)
-    across = _ceil(n, vectors * lanes)
-    total = down * across * cycles(rows, vectors)
-    return total + (across * cycles(rest, vectors) if rest else 0)
+    """Cycles per k over the whole product: two multiply-adds and two loads a cycle, multiply-adds four cycles long."""
+    cycles = max(rows * vectors / 2, (rows + vectors) / 2, 4.0) + 0.5
+    return _ceil(m, rows) * _ceil(n, vectors * lanes) * cycles
 
 
 def _depth_of_block(k: int) -> int:

@@ -61,11 +61,11 @@ def epilogue_function(
     plan: Plan,
     emit: EmitEpilogue,
 ) -> ir.Function:
-    """``void(buffers, batch index, m, n, rows, columns, tile, ldc)``: the epilogue of one tile, edges masked."""
-    signature = ir.FunctionType(ir.VoidType(), [POINTER, *[INT64] * 5, POINTER, INT64])
+    """``void(buffers, batch index, m, n, rows, columns, tile)``: the epilogue of one tile, edges masked."""
+    signature = ir.FunctionType(ir.VoidType(), [POINTER, *[INT64] * 5, POINTER])
     function = ir.Function(module, signature, f"{kernel.name}.epilogue")
     function.linkage = "internal"
-    buffers, batch, m, n, rows, columns, tile, ldc = function.args
+    buffers, batch, m, n, rows, columns, tile = function.args
     builder = ir.IRBuilder(function.append_basic_block("entry"))
     pointers = load_pointers(builder, kernel, buffers)
     outer = batch_bindings(builder, matmul, batch)
@@ -75,7 +75,7 @@ def epilogue_function(
         counted(builder, int64(0), rows, name="row") as row,
         counted(builder, int64(0), columns, lanes, name="column") as column,
     ):
-        place = total(builder, builder.mul(row, ldc), column)
+        place = total(builder, scaled(builder, row, plan.columns), column)
         address = element(builder, tile, scalar, place)
         acc = builder.load(address, typ=vector_of(scalar, lanes), align=ITEMSIZE[plan.dtype])
         if problem.dtype == "i1":

@@ -64,3 +64,10 @@ def total(builder: ir.IRBuilder, *terms: ir.Value) -> ir.Value:
     for term in moving[1:]:
         result = builder.add(result, term)
     return builder.add(result, int64(fixed)) if fixed else result
+
+
+def difference(builder: ir.IRBuilder, x: ir.Value, y: ir.Value) -> ir.Value:
+    """``x - y`` of ``i64`` values, constants folded."""
+    if isinstance(y, ir.Constant):
+        return total(builder, x, int64(-y.constant))
+    return builder.sub(x, y)

@@ -6,15 +6,22 @@ the next where the next one reads the same.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from llvmlite import ir
 
 from fnx_xla_lite.backends.cpu.gemm_blocking import Plan
 from fnx_xla_lite.backends.cpu.gemm_epilogue import batch_bindings, batch_offset
-from fnx_xla_lite.backends.cpu.gemm_loops import counted, element, scaled, smaller, total
+from fnx_xla_lite.backends.cpu.gemm_loops import (
+    counted,
+    difference,
+    element,
+    scaled,
+    smaller,
+    total,
+)
 from fnx_xla_lite.backends.cpu.gemm_micro import MicroKernel, microkernel
-from fnx_xla_lite.backends.cpu.gemm_pack import PanelPacking, packer
+from fnx_xla_lite.backends.cpu.gemm_pack import packer, packing_of
 from fnx_xla_lite.backends.cpu.gemm_problem import Operand, Problem
 from fnx_xla_lite.backends.cpu.gemm_types import BOOL, INT64, STORAGE, int64
 from fnx_xla_lite.loops import ir as loops
@@ -63,6 +70,17 @@ class Step:
     block: ir.Value | None
     strip: ir.Value | None
     last: ir.Value
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """The outputs of one register tile, from the task's origin; its first ``skip`` rows are another tile's."""
+
+    i: ir.Value
+    j: ir.Value
+    rows: ir.Value
+    columns: ir.Value
+    skip: ir.Value
 
 
 def emit_tasks(frame: Frame, begin: ir.Value, end: ir.Value) -> None:
@@ -192,27 +210,32 @@ def _pack_panels(
     width: int,
 ) -> None:
     builder, plan = frame.builder, frame.plan
-    spec = PanelPacking(operand.dtype, plan.dtype, operand.outer, operand.depth, plan.lanes, width)
-    function = packer(builder.module, spec)
+    function = packer(builder.module, packing_of(operand, plan.dtype, plan.lanes))
     stored = STORAGE[operand.dtype]
+    strides = int64(operand.outer), int64(operand.depth)
     first = element(builder, source, stored, scaled(builder, step.k, operand.depth))
     with counted(builder, int64(0), extent, width, name="panel") as lane:
         start = element(builder, first, stored, scaled(builder, lane, operand.outer))
         panel = element(builder, panels, STORAGE[plan.dtype], builder.mul(lane, step.depth))
         valid = _rest(builder, extent, lane, width)
-        builder.call(function, [start, panel, valid, step.depth])
+        builder.call(function, [start, *strides, panel, int64(width), valid, step.depth])
 
 
 def _emit_tiles(frame: Frame, task: Task, step: Step) -> None:
-    """Register tiles: columns outside, so that a panel of the right operand stays in L1 while the left one streams."""
-    builder, plan = frame.builder, frame.plan
+    """Register tiles: columns outside, so that a panel of the right operand stays near while the left one streams."""
+    builder, problem, plan = frame.builder, frame.problem, frame.plan
     with counted(builder, int64(0), task.width, plan.columns, name="j") as j:
         columns = _rest(builder, task.width, j, plan.columns)
-        b = _panel(frame, frame.problem.rhs, task.rhs, step, step.strip, j)
+        b = _panel(frame, problem.rhs, task.rhs, step, step.strip, j)
         with counted(builder, int64(0), task.height, plan.rows, name="i") as i:
             rows = _rest(builder, task.height, i, plan.rows)
-            a = _panel(frame, frame.problem.lhs, task.lhs, step, step.block, i)
-            _emit_tile(frame, task, step, (a, b), (i, j), (rows, columns))
+            # A tile that does not fit starts earlier in place, or runs into its panel's unused lanes.
+            skip = int64(0)
+            if step.block is None:
+                skip = difference(builder, int64(plan.rows), rows)
+            start = difference(builder, i, skip)
+            a = _panel(frame, problem.lhs, task.lhs, step, step.block, start)
+            _emit_tile(frame, task, step, (a, b), Region(i, j, rows, columns, skip))
 
 
 def _panel(
@@ -234,41 +257,40 @@ def _panel(
 
 
 def _emit_tile(
-    frame: Frame,
-    task: Task,
-    step: Step,
-    operands: tuple[ir.Value, ir.Value],
-    place: tuple[ir.Value, ir.Value],
-    size: tuple[ir.Value, ir.Value],
+    frame: Frame, task: Task, step: Step, operands: tuple[ir.Value, ir.Value], region: Region
 ) -> None:
     """One register tile: straight to its target where it is whole, else by way of a tile in memory and the epilogue."""
-    builder = frame.builder
-    (i, j), (rows, columns) = place, size
-    tile, ldc, through = _destination(frame, task, place, columns)
+    builder, plan = frame.builder, frame.plan
+    tile, ldc, through = _destination(frame, task, region)
     accumulate = builder.icmp_signed("!=", step.k, int64(0))
-    _call_microkernel(frame, (*operands, tile, ldc, step.depth, columns, accumulate), rows)
-    if frame.epilogue is not None:
-        with builder.if_then(builder.and_(step.last, through)):
-            m, n = builder.add(task.m, i), builder.add(task.n, j)
-            arguments = [frame.buffers, task.batch, m, n, rows, columns, tile, ldc]
-            builder.call(frame.epilogue, arguments)
+    function = microkernel(builder.module, _microkernel_of(frame))
+    builder.call(function, [*operands, tile, ldc, step.depth, region.columns, accumulate])
+    if frame.epilogue is None:
+        return
+    with builder.if_then(builder.and_(step.last, through)):
+        m, n = builder.add(task.m, region.i), builder.add(task.n, region.j)
+        skipped = scaled(builder, region.skip, plan.columns)
+        first = element(builder, tile, STORAGE[plan.dtype], skipped)
+        sizes = [region.rows, region.columns]
+        builder.call(frame.epilogue, [frame.buffers, task.batch, m, n, *sizes, first])
 
 
-def _destination(
-    frame: Frame, task: Task, place: tuple[ir.Value, ir.Value], columns: ir.Value
-) -> tuple[ir.Value, ir.Value, ir.Value]:
+def _destination(frame: Frame, task: Task, region: Region) -> tuple[ir.Value, ir.Value, ir.Value]:
     """(address, row stride, whether the epilogue must run) for a tile's sums."""
     builder, problem, plan = frame.builder, frame.problem, frame.plan
-    i, j = place
     if task.target is None:
-        return _tile_in_memory(frame, i, j), int64(plan.columns), ir.Constant(BOOL, 1)
-    offset = total(builder, scaled(builder, i, problem.target.outer), j)
+        in_memory = _tile_in_memory(frame, region.i, region.j)
+        return in_memory, int64(plan.columns), ir.Constant(BOOL, 1)
+    offset = total(builder, scaled(builder, region.i, problem.target.outer), region.j)
     direct = element(builder, task.target, STORAGE[plan.dtype], offset)
     direct_ldc = int64(problem.target.outer)
     if frame.epilogue is None:
         return direct, direct_ldc, ir.Constant(BOOL, 0)
-    through = builder.icmp_signed("<", columns, int64(plan.columns))
-    tile = builder.select(through, _tile_in_memory(frame, i, j), direct)
+    through = builder.or_(
+        builder.icmp_signed("<", region.rows, int64(plan.rows)),
+        builder.icmp_signed("<", region.columns, int64(plan.columns)),
+    )
+    tile = builder.select(through, _tile_in_memory(frame, region.i, region.j), direct)
     return tile, builder.select(through, int64(plan.columns), direct_ldc), through
 
 
@@ -280,23 +302,6 @@ def _tile_in_memory(frame: Frame, i: ir.Value, j: ir.Value) -> ir.Value:
     tiles = element(builder, frame.scratch, ir.IntType(8), plan.tile_offset)
     offset = total(builder, scaled(builder, j, plan.mc), scaled(builder, i, plan.columns))
     return element(builder, tiles, STORAGE[plan.dtype], offset)
-
-
-def _call_microkernel(frame: Frame, arguments: tuple[ir.Value, ...], rows: ir.Value) -> None:
-    """The microkernel for a full tile, or for the last rows."""
-    builder, problem, plan = frame.builder, frame.problem, frame.plan
-    full = _microkernel_of(frame)
-    rest = problem.m % plan.rows
-    if not rest:
-        builder.call(microkernel(builder.module, full), arguments)
-        return
-    edge = microkernel(builder.module, replace(full, rows=rest))
-    whole = builder.icmp_signed("==", rows, int64(plan.rows))
-    with builder.if_else(whole) as (then, otherwise):
-        with then:
-            builder.call(microkernel(builder.module, full), arguments)
-        with otherwise:
-            builder.call(edge, arguments)
 
 
 def _microkernel_of(frame: Frame) -> MicroKernel:

@@ -18,10 +18,12 @@ from fnx_xla_lite.backends.cpu.gemm_types import (
     ITEMSIZE,
     POINTER,
     STORAGE,
+    add,
     int64,
     lane_mask,
     masked_load,
     multiply_add,
+    prefetch,
     splat,
     vector_of,
     widen,
@@ -83,11 +85,25 @@ def _emit_body(function: ir.Function, spec: MicroKernel) -> None:
         for vector in range(spec.vectors)
     ]
     cells = _tile_addresses(builder, spec, c, ldc)
-    start = _initial_values(builder, spec, cells, accumulate)
-    sums = _sum_along_k(builder, spec, (a, b, depth), masks, start)
-    for address, value in zip(cells, sums, strict=True):
-        builder.store(value, address, align=ITEMSIZE[spec.dtype])
+    _prefetch(builder, cells)
+    sums = _sum_along_k(builder, spec, (a, b, depth), masks)
+    align = ITEMSIZE[spec.dtype]
+    with builder.if_else(accumulate) as (then, otherwise):
+        with then:
+            for cell, value in zip(cells, sums, strict=True):
+                before = builder.load(cell, typ=value.type, align=align)
+                builder.store(add(builder, before, value, spec.dtype), cell, align=align)
+        with otherwise:
+            for cell, value in zip(cells, sums, strict=True):
+                builder.store(value, cell, align=align)
     builder.ret_void()
+
+
+def _prefetch(builder: ir.IRBuilder, cells: list[ir.Value]) -> None:
+    """Ask for the tile's lines for writing: they arrive while the products are summed."""
+    flags = [ir.Constant(ir.IntType(32), flag) for flag in (1, 3, 1)]  # write, keep, data
+    for cell in cells:
+        prefetch(builder, cell, flags)
 
 
 def _tile_addresses(
@@ -103,38 +119,16 @@ def _tile_addresses(
     return cells
 
 
-def _initial_values(
-    builder: ir.IRBuilder, spec: MicroKernel, cells: list[ir.Value], accumulate: ir.Value
-) -> list[ir.Value]:
-    """Zeros, or what c holds where ``accumulate`` is set."""
-    kind = vector_of(STORAGE[spec.dtype], spec.lanes)
-    zero = ir.Constant(kind, None)
-    entry = builder.block
-    load = builder.append_basic_block("load")
-    begin = builder.append_basic_block("begin")
-    builder.cbranch(accumulate, load, begin)
-    builder.position_at_end(load)
-    loaded = [builder.load(cell, typ=kind, align=ITEMSIZE[spec.dtype]) for cell in cells]
-    builder.branch(begin)
-    builder.position_at_end(begin)
-    start = []
-    for value in loaded:
-        phi = builder.phi(kind)
-        phi.add_incoming(zero, entry)
-        phi.add_incoming(value, load)
-        start.append(phi)
-    return start
-
-
 def _sum_along_k(
     builder: ir.IRBuilder,
     spec: MicroKernel,
     operands: tuple[ir.Value, ir.Value, ir.Value],
     masks: list[ir.Value | None],
-    start: list[ir.Value],
 ) -> list[ir.Value]:
     """The loop over k; it runs no step where depth is 0."""
     a0, b0, depth = operands
+    zero = ir.Constant(vector_of(STORAGE[spec.dtype], spec.lanes), None)
+    start = [zero] * (spec.rows * spec.vectors)
     before = builder.block
     loop = builder.append_basic_block("k")
     done = builder.append_basic_block("done")

@@ -18,6 +18,7 @@ ITEMSIZE = {"i1": 1, "bf16": 2, "f16": 2, "f32": 4, "f64": 8} | {
 WIDE = {"bf16": "f32", "f16": "f32"}  # sums of these types are kept in f32
 FLOATS = frozenset({"f64", "f32", "f16", "bf16"})
 INT64 = ir.IntType(64)
+INT32 = ir.IntType(32)
 BOOL = ir.IntType(1)
 POINTER = ir.PointerType()
 
@@ -45,8 +46,8 @@ def widen(builder: ir.IRBuilder, value: ir.Value, source: str, target: str) -> i
     goal = vector_of(STORAGE[target], lanes)
     if source == "bf16":
         # A bf16 is the upper half of an f32.
-        bits = builder.zext(value, vector_of(ir.IntType(32), lanes))
-        shift = ir.Constant(ir.IntType(32), 16)
+        bits = builder.zext(value, vector_of(INT32, lanes))
+        shift = ir.Constant(INT32, 16)
         bits = builder.shl(bits, splat_constant(shift, lanes))
         value = builder.bitcast(bits, vector_of(ir.FloatType(), lanes))
         return value if target == "f32" else builder.fpext(value, goal)
@@ -77,6 +78,13 @@ def multiply_add(
     return builder.add(builder.mul(x, y), total)
 
 
+def add(builder: ir.IRBuilder, x: ir.Value, y: ir.Value, dtype: str) -> ir.Value:
+    """``x + y`` in ``dtype``; or for ``i1``."""
+    if dtype in FLOATS:
+        return builder.fadd(x, y)
+    return builder.or_(x, y) if dtype == "i1" else builder.add(x, y)
+
+
 def splat_constant(scalar: ir.Constant, lanes: int) -> ir.Constant:
     """``scalar`` in every lane."""
     if not lanes:
@@ -87,11 +95,10 @@ def splat_constant(scalar: ir.Constant, lanes: int) -> ir.Constant:
 def splat(builder: ir.IRBuilder, scalar: ir.Value, lanes: int) -> ir.Value:
     """``scalar`` in every lane of a vector."""
     kind = ir.VectorType(scalar.type, lanes)
-    first = builder.insert_element(
-        ir.Constant(kind, ir.Undefined), scalar, ir.Constant(ir.IntType(32), 0)
-    )
-    zeros = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
-    return builder.shuffle_vector(first, ir.Constant(kind, ir.Undefined), zeros)
+    undefined = ir.Constant(kind, ir.Undefined)
+    first = builder.insert_element(undefined, scalar, ir.Constant(INT32, 0))
+    zeros = ir.Constant(ir.VectorType(INT32, lanes), None)
+    return builder.shuffle_vector(first, undefined, zeros)
 
 
 def lane_mask(builder: ir.IRBuilder, count: ir.Value, lanes: int, first: int = 0) -> ir.Value:
@@ -105,8 +112,8 @@ def masked_load(
 ) -> ir.Value:
     """The lanes of ``kind`` that ``mask`` selects, zero elsewhere; the others' memory is not touched."""
     name = f"llvm.masked.load.{_suffix(kind)}.p0"
-    signature = ir.FunctionType(kind, [POINTER, ir.IntType(32), mask.type, kind])
-    arguments = [address, ir.Constant(ir.IntType(32), align), mask, ir.Constant(kind, None)]
+    signature = ir.FunctionType(kind, [POINTER, INT32, mask.type, kind])
+    arguments = [address, ir.Constant(INT32, align), mask, ir.Constant(kind, None)]
     return builder.call(_declared(builder.module, name, signature), arguments)
 
 
@@ -115,8 +122,8 @@ def masked_store(
 ) -> None:
     """Store the lanes that ``mask`` selects; the others' memory is not touched."""
     name = f"llvm.masked.store.{_suffix(value.type)}.p0"
-    signature = ir.FunctionType(ir.VoidType(), [value.type, POINTER, ir.IntType(32), mask.type])
-    arguments = [value, address, ir.Constant(ir.IntType(32), align), mask]
+    signature = ir.FunctionType(ir.VoidType(), [value.type, POINTER, INT32, mask.type])
+    arguments = [value, address, ir.Constant(INT32, align), mask]
     builder.call(_declared(builder.module, name, signature), arguments)
 
 
@@ -130,3 +137,9 @@ def _suffix(kind: ir.Type) -> str:
 def _declared(module: ir.Module, name: str, signature: ir.FunctionType) -> ir.Function:
     found = module.globals.get(name)
     return found if found is not None else ir.Function(module, signature, name)
+
+
+def prefetch(builder: ir.IRBuilder, address: ir.Value, flags: list[ir.Constant]) -> None:
+    """A hint (``llvm.prefetch``: rw, locality, cache type); it never faults."""
+    signature = ir.FunctionType(ir.VoidType(), [POINTER, *[INT32] * 3])
+    builder.call(_declared(builder.module, "llvm.prefetch.p0", signature), [address, *flags])

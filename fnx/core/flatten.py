@@ -23,42 +23,21 @@ class FlatFunction:
     Args:
         f: called as ``f(*args, **kwargs)`` with ``(args, kwargs) = unflatten(in_tree, leaves)``.
         in_tree: the structure of ``(args, kwargs)``.
-        has_aux: whether ``f`` returns ``(out, aux)``; the leaves of ``aux`` come last, and may be anything.
-
-    Attributes:
-        num_outs: after a call, the number of leaves of ``out``.
-        aux_tree: after a call, the structure of ``aux``.
     """
 
-    __slots__ = ("aux_tree", "f", "has_aux", "in_tree", "num_outs", "out_tree")
+    __slots__ = ("f", "in_tree", "out_tree")
 
-    def __init__(self, f: Callable[..., Any], in_tree: tree.TreeDef, has_aux: bool = False) -> None:
+    def __init__(self, f: Callable[..., Any], in_tree: tree.TreeDef) -> None:
         self.f = f
         self.in_tree = in_tree
-        self.has_aux = has_aux
         self.out_tree: tree.TreeDef | None = None
-        self.aux_tree: tree.TreeDef | None = None
-        self.num_outs = 0
 
     def __call__(self, *leaves: Any) -> list[Any]:  # noqa: ANN401
         args, kwargs = tree.unflatten(self.in_tree, leaves)
         out = self.f(*args, **kwargs)
-        aux_leaves: list[Any] = []
-        if self.has_aux:
-            out, aux = self._pair(out)
-            aux_leaves, self.aux_tree = tree.flatten(aux)
         out_leaves, self.out_tree = tree.flatten(out)
-        self.num_outs = len(out_leaves)
         self._check(out, out_leaves)
-        return out_leaves + aux_leaves
-
-    def _pair(self, out: Any) -> tuple[Any, Any]:  # noqa: ANN401
-        if isinstance(out, tuple) and len(out) == 2:
-            return out
-        raise FnxTypeError(
-            f"{name_of(self.f)}: with has_aux=True the function must return a pair (out, aux), "
-            f"got {type(out).__name__}."
-        )
+        return out_leaves
 
     def _check(self, out: Any, leaves: list[Any]) -> None:  # noqa: ANN401
         if all(is_value(x) for x in leaves):

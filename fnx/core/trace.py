@@ -116,6 +116,10 @@ class Trace:
         """Whether this value is a tracer of this trace."""
         return type(x) is Tracer and x._trace is self
 
+    def value_outside(self, tracer: Tracer) -> Any:  # noqa: ANN401
+        """The value that one of its tracers carries, which is a value of an enclosing trace; else the tracer."""
+        return tracer if tracer._value is None or _current.get() is not self else tracer._value
+
     def atom(self, x: Any) -> Atom:  # noqa: ANN401
         """What stands for a value in this trace's jaxpr: a variable, a literal, or a constant."""
         if type(x) is Tracer:

@@ -1,0 +1,17 @@
+"""The transforms that users call: pytrees in, pytrees out. Each flattens, runs a flat transform, and unflattens.
+
+Functions that are not jitted run as they are traced: Python control flow, ``print`` and data-dependent shapes work
+under `grad`, `vjp`, `jvp` and `linearize`, and on what is not mapped also under `vmap`.
+"""
+
+from fnx.api.differentiation import grad as grad
+from fnx.api.differentiation import jvp as jvp
+from fnx.api.differentiation import linearize as linearize
+from fnx.api.differentiation import value_and_grad as value_and_grad
+from fnx.api.differentiation import vjp as vjp
+from fnx.api.inspection import eval_shape as eval_shape
+from fnx.api.inspection import make_jaxpr as make_jaxpr
+from fnx.api.jacobians import hessian as hessian
+from fnx.api.jacobians import jacfwd as jacfwd
+from fnx.api.jacobians import jacrev as jacrev
+from fnx.api.mapping import vmap as vmap

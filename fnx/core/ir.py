@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from fnx.core.avals import Aval
+from fnx.core.printing import to_text
 
 if TYPE_CHECKING:
     from fnx.core.primitive import Primitive
@@ -52,7 +53,7 @@ class Eqn:
     source: Source | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False, weakref_slot=True)
 class Jaxpr:
     """A function: ``inputs`` to ``outputs`` by ``eqns``.
 
@@ -63,3 +64,8 @@ class Jaxpr:
     eqns: tuple[Eqn, ...]
     outputs: tuple[Atom, ...]
     consts: tuple[tuple[Var, Any], ...] = ()
+
+    def __str__(self) -> str:
+        return to_text(self)
+
+    __repr__ = __str__

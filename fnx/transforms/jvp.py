@@ -14,6 +14,7 @@ from fnx.core.eager import aval_of
 from fnx.core.evaluate import evaluate
 from fnx.core.ir import Jaxpr
 from fnx.core.primitive import NotDifferentiable, Primitive
+from fnx.core.sources import current_source
 from fnx.core.trace import Trace, Tracer, Values, bind, trace
 from fnx.transforms.zeros import drop_nonfloat
 
@@ -32,19 +33,20 @@ def jvp_flat(f: Flat, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[
         The results, and their tangents, None where they are known to be zero.
     """
     with Trace(stage_all=False, interpret=_interpret) as t:
-        outs = f(*[_dual(t, x, dx) for x, dx in zip(primals, tangents, strict=True)])
+        outs = f(*[dual(t, x, dx) for x, dx in zip(primals, tangents, strict=True)])
         duals = [(x._value, x._payload) if t.owns(x) else (x, None) for x in outs]
     return [x for x, _ in duals], [dx for _, dx in duals]
 
 
-def _dual(t: Trace, x: Any, dx: Any) -> Any:  # noqa: ANN401
-    return x if dx is None else Tracer(t, aval_of(x), value=x, payload=dx)
+def dual(t: Trace, x: Any, dx: Any) -> Any:  # noqa: ANN401
+    """A tracer that carries a value and its tangent; the value itself, if its tangent is zero."""
+    return x if dx is None else Tracer(t, aval_of(x), None, x, dx, current_source())
 
 
 def _interpret(t: Trace, primitive: Primitive, args: Values, params: dict[str, Any]) -> Values:
     primals, tangents = split_duals(t, args)
     outs, out_tangents = jvp_rule(primitive, primals, tangents, params)
-    return tuple([_dual(t, x, dx) for x, dx in zip(outs, out_tangents, strict=True)])
+    return tuple([dual(t, x, dx) for x, dx in zip(outs, out_tangents, strict=True)])
 
 
 def split_duals(t: Trace, args: Values) -> tuple[Values, Values]:

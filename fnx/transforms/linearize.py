@@ -18,9 +18,9 @@ from fnx.core.eager import aval_of
 from fnx.core.evaluate import evaluate
 from fnx.core.ir import Jaxpr
 from fnx.core.primitive import NotDifferentiable, Primitive
-from fnx.core.trace import Trace, Tracer, Values, bind, trace
+from fnx.core.trace import Trace, Values, bind, trace
 from fnx.transforms.dce import dce_jaxpr
-from fnx.transforms.jvp import Flat, jvp_rule, split_duals
+from fnx.transforms.jvp import Flat, dual, jvp_rule, split_duals
 from fnx.transforms.zeros import drop_nonfloat
 
 
@@ -55,21 +55,13 @@ def linearize_flat(f: Flat, primals: Sequence[Any], active: Sequence[bool]) -> L
 
 
 def _input(t: Trace, tangents: Trace, x: Any, is_active: bool) -> Any:  # noqa: ANN401
-    if not is_active:
-        return x
-    aval = aval_of(x)
-    return Tracer(t, aval, value=x, payload=tangents.add_input(aval))
+    return dual(t, x, tangents.add_input(aval_of(x))) if is_active else x
 
 
 def _interpret(t: Trace, primitive: Primitive, args: Values, params: dict[str, Any]) -> Values:
     primals, tangents = split_duals(t, args)
     outs, out_tangents = linearize_rule(primitive, primals, tangents, params)
-    return tuple(
-        [
-            y if dy is None else Tracer(t, aval_of(y), value=y, payload=dy)
-            for y, dy in zip(outs, out_tangents, strict=True)
-        ]
-    )
+    return tuple([dual(t, y, dy) for y, dy in zip(outs, out_tangents, strict=True)])
 
 
 def linearize_rule(

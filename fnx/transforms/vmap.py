@@ -15,6 +15,7 @@ from fnx.core.eager import aval_of
 from fnx.core.evaluate import evaluate
 from fnx.core.ir import Jaxpr
 from fnx.core.primitive import Primitive
+from fnx.core.sources import current_source
 from fnx.core.trace import Trace, Tracer, Values, trace
 from fnx.errors import AxisError
 from fnx.ops.layout import expand, move_axis
@@ -43,7 +44,9 @@ def vmap_flat(f: Flat, args: Sequence[Any], axes: Sequence[Axis], size: int) -> 
 
 
 def _element(t: Trace, x: Any, axis: Axis) -> Any:  # noqa: ANN401
-    return x if axis is None else Tracer(t, without_axis(aval_of(x), axis), payload=(x, axis))
+    if axis is None:
+        return x
+    return Tracer(t, without_axis(aval_of(x), axis), None, None, (x, axis), current_source())
 
 
 def without_axis(aval: Aval, axis: int) -> Aval:

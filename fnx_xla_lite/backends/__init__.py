@@ -1,0 +1,1 @@
+"""Backends: loops.Program -> native code, one package per processor kind."""

@@ -1,0 +1,205 @@
+"""Program: loops.Program -> one LLVM module whose entry runs every step.
+
+The entry is ``void fnx_run(ptr parameters, ptr results, ptr arena)``. Equal kernels are emitted once. Constants are reached through the
+table ``fnx_constants``, which the loader fills with addresses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from llvmlite import ir
+
+from fnx_xla_lite.backends.cpu.emit import KernelCode, emit_kernel
+from fnx_xla_lite.backends.cpu.emit_types import I1, I8, I32, I64, POINTER, stack
+from fnx_xla_lite.backends.cpu.target import Target
+from fnx_xla_lite.hlo.dtypes import itemsize
+from fnx_xla_lite.loops import ir as loops
+from fnx_xla_lite.loops import program as programs
+
+ENTRY, CONSTANTS, PARALLEL_FOR, SCRATCH = "fnx_run", "fnx_constants", "fnx_parallel_for", "fnx_scratch"
+_WORTH_A_THREAD = 5_000.0  # nanoseconds
+_PIECES = 4
+_MXCSR = 0x1F80  # round to nearest, subnormals kept, exceptions masked
+
+
+@dataclass(slots=True)
+class _Entry:
+    """Emission of the entry function."""
+
+    module: ir.Module
+    builder: ir.IRBuilder
+    function: ir.Function
+    constants: ir.GlobalVariable
+    codes: dict[loops.Kernel, KernelCode]
+    slots: ir.Value
+
+
+def emit_program(program: programs.Program, target: Target) -> ir.Module:
+    """Emit all kernels of ``program`` and its entry."""
+    module = ir.Module(program.name)
+    module.triple = target.triple
+    codes: dict[loops.Kernel, KernelCode] = {}
+    for launch in launches(program.steps):
+        key = anonymous(launch.kernel)
+        if key not in codes:
+            codes[key] = emit_kernel(module, key, target, f"kernel_{len(codes)}")
+    count = max(len(program.constants), 1)
+    constants = ir.GlobalVariable(module, ir.ArrayType(POINTER, count), CONSTANTS)
+    constants.initializer = ir.Constant(constants.value_type, None)
+    constants.type = POINTER
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [POINTER] * 3), ENTRY)
+    builder = ir.IRBuilder(function.append_basic_block("entry"))
+    widest = max((len(launch.slots) for launch in launches(program.steps)), default=1)
+    slots = stack(builder, ir.ArrayType(POINTER, max(widest, 1)))
+    entry = _Entry(module, builder, function, constants, codes, slots)
+    with_rounding = target.triple.startswith("x86_64")
+    before = _set_rounding(entry) if with_rounding else None
+    _emit_steps(entry, program.steps)
+    if before is not None:
+        _call(entry, "llvm.x86.sse.ldmxcsr", ir.VoidType(), [before])
+    entry.builder.ret_void()
+    return module
+
+
+def launches(steps: tuple[programs.Step, ...]) -> Iterator[programs.Launch]:
+    """Every launch in ``steps``, those of loops and branches included."""
+    for step in steps:
+        match step:
+            case programs.Launch():
+                yield step
+            case programs.While(condition=condition, body=body):
+                yield from launches(condition)
+                yield from launches(body)
+            case programs.Case(branches=branches):
+                for branch in branches:
+                    yield from launches(branch)
+
+
+def program_text(program: programs.Program) -> str:
+    """A text that two programs share exactly if their code is the same; constants enter with their types only."""
+    numbers: dict[loops.Kernel, int] = {}
+
+    def steps_text(steps: tuple[programs.Step, ...]) -> str:
+        return "\n".join(map(step_text, steps))
+
+    def step_text(step: programs.Step) -> str:
+        match step:
+            case programs.Launch(kernel=kernel, slots=slots):
+                number = numbers.setdefault(anonymous(kernel), len(numbers))
+                return f"launch {number} {slots}"
+            case programs.While(condition=condition, flag=flag, body=body):
+                return f"while {{{steps_text(condition)}}} {flag} {{{steps_text(body)}}}"
+            case programs.Case(index=index, branches=branches):
+                return f"case {index} " + " ".join(f"{{{steps_text(b)}}}" for b in branches)
+            case _:
+                return repr(step)
+
+    body = steps_text(program.steps)
+    return "\n".join([f"constants {len(program.constants)}", body, *map(repr, numbers)])
+
+
+def anonymous(kernel: loops.Kernel) -> loops.Kernel:
+    """The kernel without what does not change its code."""
+    return replace(kernel, name="kernel", location=None)
+
+
+def _set_rounding(entry: _Entry) -> ir.Value:
+    """Default floating-point control, whatever other libraries have set; the old word is put back at the end."""
+    builder = entry.builder
+    before, ours = stack(builder, I32), stack(builder, I32)
+    builder.store(ir.Constant(I32, _MXCSR), ours)
+    _call(entry, "llvm.x86.sse.stmxcsr", ir.VoidType(), [before])
+    _call(entry, "llvm.x86.sse.ldmxcsr", ir.VoidType(), [ours])
+    return before
+
+
+def _call(entry: _Entry, name: str, result: ir.Type, arguments: list[ir.Value]) -> ir.Value:
+    function = entry.module.globals.get(name)
+    if function is None:
+        signature = ir.FunctionType(result, [argument.type for argument in arguments])
+        function = ir.Function(entry.module, signature, name)
+    return entry.builder.call(function, arguments)
+
+
+def _emit_steps(entry: _Entry, steps: tuple[programs.Step, ...]) -> None:
+    for step in steps:
+        match step:
+            case programs.Launch():
+                _emit_launch(entry, step)
+            case programs.Copy():
+                _emit_copy(entry, step)
+            case programs.While():
+                _emit_while(entry, step)
+            case programs.Case():
+                _emit_case(entry, step)
+
+
+def _address(entry: _Entry, slot: programs.Slot) -> ir.Value:
+    builder = entry.builder
+    parameters, results, arena = entry.function.args
+    if slot.place == "arena":
+        return builder.gep(arena, [ir.Constant(I64, slot.index)], source_etype=I8)
+    table = {"parameter": parameters, "result": results, "constant": entry.constants}[slot.place]
+    place = builder.gep(table, [ir.Constant(I64, slot.index)], source_etype=POINTER)
+    return builder.load(place, typ=POINTER, align=8)
+
+
+def _emit_launch(entry: _Entry, launch: programs.Launch) -> None:
+    code, builder = entry.codes[anonymous(launch.kernel)], entry.builder
+    if not code.tasks:
+        return
+    for position, slot in enumerate(launch.slots):
+        place = builder.gep(entry.slots, [ir.Constant(I64, position)], source_etype=POINTER)
+        builder.store(_address(entry, slot), place, align=8)
+    task, tasks = entry.module.globals[code.name], ir.Constant(I64, code.tasks)
+    grain = max(int(_WORTH_A_THREAD / max(code.nanoseconds, 0.01)), 1)
+    if code.tasks // grain < 2:
+        scratch: ir.Value = ir.Constant(POINTER, None)
+        if code.scratch_bytes:
+            scratch = _call(entry, SCRATCH, POINTER, [ir.Constant(I64, code.scratch_bytes)])
+        builder.call(task, [entry.slots, scratch, ir.Constant(I64, 0), tasks])
+        return
+    pieces = 1 if code.contiguous else _PIECES
+    numbers = [ir.Constant(I64, n) for n in (grain, pieces, code.scratch_bytes)]
+    _call(entry, PARALLEL_FOR, ir.VoidType(), [task, entry.slots, tasks, *numbers])
+
+
+def _emit_copy(entry: _Entry, copy: programs.Copy) -> None:
+    kind = copy.source.type
+    size = ir.Constant(I64, kind.size * itemsize(kind.dtype))
+    # The two may be the same memory (a donated parameter), so not memcpy.
+    arguments = [_address(entry, copy.target), _address(entry, copy.source), size, ir.Constant(I1, 0)]
+    _call(entry, "llvm.memmove.p0.p0.i64", ir.VoidType(), arguments)
+
+
+def _emit_while(entry: _Entry, step: programs.While) -> None:
+    builder = entry.builder
+    test, body, after = (
+        builder.append_basic_block(name) for name in ("while.test", "while.body", "while.after")
+    )
+    builder.branch(test)
+    builder.position_at_end(test)
+    _emit_steps(entry, step.condition)
+    flag = builder.load(_address(entry, step.flag), typ=I8, align=1)
+    builder.cbranch(builder.icmp_unsigned("!=", flag, ir.Constant(I8, 0)), body, after)
+    builder.position_at_end(body)
+    _emit_steps(entry, step.body)
+    builder.branch(test)
+    builder.position_at_end(after)
+
+
+def _emit_case(entry: _Entry, step: programs.Case) -> None:
+    builder = entry.builder
+    blocks = [builder.append_basic_block(f"case.{i}") for i in range(len(step.branches))]
+    after = builder.append_basic_block("case.after")
+    index = builder.load(_address(entry, step.index), typ=I32, align=4)
+    switch = builder.switch(index, blocks[-1])  # out of range: the last branch
+    for number, block in enumerate(blocks[:-1]):
+        switch.add_case(ir.Constant(I32, number), block)
+    for block, branch in zip(blocks, step.branches, strict=True):
+        builder.position_at_end(block)
+        _emit_steps(entry, branch)
+        builder.branch(after)
+    builder.position_at_end(after)

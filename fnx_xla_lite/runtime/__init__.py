@@ -1,0 +1,1 @@
+"""Runtime: what runs compiled programs: executables, memory, caches, native calls."""

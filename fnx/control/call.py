@@ -17,7 +17,7 @@ from fnx.core.evaluate import evaluate
 from fnx.core.flatten import close
 from fnx.core.ir import Atom, Jaxpr, Literal, Var
 from fnx.core.primitive import Linear, Primitive
-from fnx.core.trace import bind
+from fnx.core.trace import bind, current_trace
 from fnx.errors import FnxTypeError
 from fnx.transforms.jvp import jvp_jaxpr
 from fnx.transforms.linearize import linearize_jaxpr
@@ -46,9 +46,11 @@ def call(jaxpr: Jaxpr, *args: Any, name: str, donated: Sequence[bool] | None = N
         *args: one value for each input.
         name: for dumps and messages.
         donated: which arguments' buffers may be overwritten; none, if not given.
-        inline: whether to bind the equations one by one in the current trace instead.
+        inline: whether to bind the equations one by one in the current trace instead, if there is one.
     """
     assert not jaxpr.consts, "constants must be hoisted: see fnx.core.flatten.close"
+    if inline and current_trace() is not None:
+        return evaluate(jaxpr, *args)
     marks = (False,) * len(args) if donated is None else tuple(donated)
     return bind(jit_p, *args, jaxpr=jaxpr, name=name, donated=marks, inline=inline)
 

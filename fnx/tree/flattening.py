@@ -1,0 +1,174 @@
+"""Flattening: taking pytrees apart into leaves and a structure, and putting them together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any
+
+from fnx.errors import TreeError
+from fnx.tree.containers import index_keys, sorted_keys
+from fnx.tree.structures import LEAF, TreeDef, intern, leaf_types, node_of, nodes
+
+IsLeaf = Callable[[Any], bool]
+
+
+def flatten(tree: Any, is_leaf: IsLeaf | None = None) -> tuple[list[Any], TreeDef]:  # noqa: ANN401
+    """The leaves of a pytree, and its structure.
+
+    Args:
+        tree: any pytree.
+        is_leaf: called with each container first; where it returns True, that container is a leaf.
+
+    >>> from fnx import tree
+    >>> tree.flatten({"b": [1, 2], "a": None})
+    ([1, 2], TreeDef({'a': None, 'b': [*, *]}))
+    """
+    leaves: list[Any] = []
+    if is_leaf is None:
+        return leaves, _take_apart(leaves, tree)
+    return leaves, _take_apart_until(leaves, tree, is_leaf)
+
+
+def _take_apart(leaves: list[Any], x: Any) -> TreeDef:  # noqa: ANN401
+    """Append the leaves of ``x``. The commonest containers and known leaves come first: this is a hot path."""
+    kind = type(x)
+    meta: Hashable = None
+    if kind is tuple or kind is list:
+        children = x
+    elif kind is dict:
+        keys = sorted_keys(x)
+        meta = tuple(keys)
+        children = [x[key] for key in keys]
+    else:
+        node = node_of(kind)
+        if node is None:
+            leaf_types.add(kind)
+            leaves.append(x)
+            return LEAF
+        children, meta = node.flatten(x)
+    structures = []
+    for child in children:
+        if type(child) in leaf_types:
+            leaves.append(child)
+            structures.append(LEAF)
+        else:
+            structures.append(_take_apart(leaves, child))
+    return intern(kind, meta, tuple(structures))
+
+
+def _take_apart_until(leaves: list[Any], x: Any, is_leaf: IsLeaf) -> TreeDef:  # noqa: ANN401
+    node = node_of(type(x))
+    if node is None or is_leaf(x):
+        leaves.append(x)
+        return LEAF
+    children, meta = node.flatten(x)
+    return intern(type(x), meta, tuple([_take_apart_until(leaves, c, is_leaf) for c in children]))
+
+
+def unflatten(treedef: TreeDef, leaves: Iterable[Any]) -> Any:  # noqa: ANN401
+    """Inverse of `flatten`.
+
+    Raises:
+        TreeError: if the number of leaves is not the structure's.
+    """
+    leaves = leaves if isinstance(leaves, list | tuple) else list(leaves)
+    if len(leaves) != treedef.num_leaves:
+        raise TreeError(f"tree.unflatten: {len(leaves)} leaves for a structure of {treedef.num_leaves}.")
+    return treedef.unflatten(iter(leaves))
+
+
+def leaves(tree: Any, is_leaf: IsLeaf | None = None) -> list[Any]:  # noqa: ANN401
+    """The leaves of a pytree, from left to right."""
+    return flatten(tree, is_leaf)[0]
+
+
+def structure(tree: Any, is_leaf: IsLeaf | None = None) -> TreeDef:  # noqa: ANN401
+    """The structure of a pytree."""
+    return flatten(tree, is_leaf)[1]
+
+
+def flatten_up_to(treedef: TreeDef, tree: Any, what: str = "tree.map") -> list[Any]:  # noqa: ANN401
+    """The subtrees of ``tree`` that stand where ``treedef`` has leaves.
+
+    Raises:
+        TreeError: with the path to the first difference.
+    """
+    found: list[Any] = []
+    _collect(treedef, tree, found, "", what)
+    return found
+
+
+def _collect(treedef: TreeDef, x: Any, found: list[Any], path: str, what: str) -> None:  # noqa: ANN401
+    if treedef.kind is None:
+        found.append(x)
+        return
+    if type(x) is not treedef.kind:
+        raise TreeError(
+            f"{what}: expected a {treedef.kind.__name__} at {path or 'the root'}, got {type(x).__name__}.",
+            hint=f"The other tree has this structure there: {treedef}",
+        )
+    node = nodes[treedef.kind]
+    children, meta = node.flatten(x)
+    children = list(children)
+    if meta != treedef.meta or len(children) != len(treedef.children):
+        raise TreeError(
+            f"{what}: different {treedef.kind.__name__}s at {path or 'the root'}: "
+            f"{_explain(treedef.meta, len(treedef.children))} and {_explain(meta, len(children))}."
+        )
+    keys = node.keys(x) if node.keys is not None else index_keys(children)
+    for child_def, child, key in zip(treedef.children, children, keys, strict=True):
+        _collect(child_def, child, found, path + key, what)
+
+
+def _explain(meta: Hashable, size: int) -> str:
+    return f"{size} children" if meta is None else f"{size} children with {meta!r}"
+
+
+def broadcast_prefix(prefix: Any, treedef: TreeDef, what: str, is_leaf: IsLeaf | None = None) -> list[Any]:  # noqa: ANN401
+    """For each leaf of ``treedef``, the leaf of ``prefix`` above it.
+
+    A prefix is a tree that stops early: ``(0, None)`` is one of every pair. ``is_leaf`` decides on the
+    prefix's own leaves, for example so that None counts as one.
+
+    Raises:
+        TreeError: if ``prefix`` is no prefix; the message begins with ``what``.
+
+    >>> from fnx import tree
+    >>> tree.broadcast_prefix((0, None), tree.structure(([1, 2], 3)), "in_axes", lambda x: x is None)
+    [0, 0, None]
+    """
+    prefix_leaves, prefix_def = flatten(prefix, is_leaf)
+    placeholder = unflatten(treedef, range(treedef.num_leaves))
+    subtrees = flatten_up_to(prefix_def, placeholder, what)
+    result: list[Any] = []
+    for leaf, subtree in zip(prefix_leaves, subtrees, strict=True):
+        result += [leaf] * structure(subtree).num_leaves
+    return result
+
+
+def flatten_with_path(tree: Any, is_leaf: IsLeaf | None = None) -> tuple[list[tuple[str, Any]], TreeDef]:  # noqa: ANN401
+    """As `flatten`, with the path of each leaf as one would write it in Python.
+
+    >>> from fnx import tree
+    >>> tree.flatten_with_path({"a": [1, 2]})[0]
+    [("['a'][0]", 1), ("['a'][1]", 2)]
+    """
+    found: list[tuple[str, Any]] = []
+    _walk_paths(found, "", tree, is_leaf)
+    return found, structure(tree, is_leaf)
+
+
+def _walk_paths(found: list[tuple[str, Any]], path: str, x: Any, is_leaf: IsLeaf | None) -> None:  # noqa: ANN401
+    node = node_of(type(x))
+    if node is None or (is_leaf is not None and is_leaf(x)):
+        found.append((path, x))
+        return
+    children = list(node.flatten(x)[0])
+    keys = node.keys(x) if node.keys is not None else index_keys(children)
+    for key, child in zip(keys, children, strict=True):
+        _walk_paths(found, path + key, child, is_leaf)
+
+
+def paths(tree: Any, is_leaf: IsLeaf | None = None) -> list[str]:  # noqa: ANN401
+    """The path of each leaf."""
+    return [path for path, _ in flatten_with_path(tree, is_leaf)[0]]

@@ -13,11 +13,16 @@ from fnx_xla_lite.backends.cpu.gemm_problem import Problem
 from fnx_xla_lite.backends.cpu.gemm_types import ITEMSIZE, compute_dtype
 from fnx_xla_lite.backends.cpu.target import Target
 
-PANEL_BYTES = 1 << 20  # of the left operand's packed block: half of a 2 MiB L2
+WHOLE_BYTES = (
+    1100 << 10
+)  # of a left operand that stays packed as a whole (L2 is 2 MiB on what this was tuned for)
+LEFT_BYTES = 448 << 10  # of the left operand's packed block otherwise
+RIGHT_BYTES = 1 << 20  # of the right operand's strip
 STRIP_BYTES = 4 << 20  # of the right operand's packed strip, over all of k
-ONE_BLOCK = 1024  # longest k that is not blocked
-DEPTH = 512  # k of one block beyond that
+ONE_BLOCK = 896  # longest k that is not blocked
+DEPTH = 256  # k of one block beyond that
 MIN_TASKS = 16  # output blocks to hand to threads, where the product is worth sharing
+DOT_ROWS = 4  # most rows of a product whose vectors run along k
 MAX_ROWS = 24
 USUAL = {32: (13, 2), 16: (6, 2)}  # register tile (rows, vectors) by number of registers
 TASK_FLOPS = 1 << 19  # least work of a task
@@ -28,9 +33,11 @@ class Plan:
     """Sizes of the emitted loops, in elements; scratch offsets and size in bytes.
 
     A task is one block of ``mc x nc`` outputs of one batch; tasks are numbered batch, strip, block, the block fastest.
+    ``dot``: vectors run along k, in both operands' rows (``gemm_dot``), and nothing is packed.
     ``strip_depth`` is how much of k the packed strip holds at once: all of it (kept between tasks) or ``kc``.
     """
 
+    dot: bool
     dtype: str
     lanes: int
     rows: int
@@ -58,10 +65,11 @@ def plan(problem: Problem, target: Target) -> Plan:
     """Choose tile, blocks and packing for ``problem``."""
     dtype = compute_dtype(problem.dtype)
     lanes = target.lanes(dtype)
-    rows, vectors = register_tile(problem.m, problem.n, lanes, target.registers)
+    dot = _along_k(problem)
+    rows, vectors = (1, 1) if dot else register_tile(problem.m, problem.n, lanes, target.registers)
     columns = lanes * vectors
-    kc = _depth_of_block(problem.k)
-    pack_lhs, pack_rhs = _packing(problem, rows, columns)
+    kc = max(problem.k, 1) if dot else _depth_of_block(problem.k)
+    pack_lhs, pack_rhs = (False, False) if dot else _packing(problem, rows, columns)
     item = ITEMSIZE[dtype]
     mc, nc = _block_of_task(problem, rows, columns, kc, item)
     blocks, strips = _ceil(problem.m, mc), _ceil(problem.n, nc)
@@ -82,10 +90,16 @@ def plan(problem: Problem, target: Target) -> Plan:
         else 0
     )
     return Plan(
-        dtype, lanes, rows, vectors, mc, nc, kc, pack_lhs, pack_rhs, strip_depth, blocks, strips,
+        dot, dtype, lanes, rows, vectors, mc, nc, kc, pack_lhs, pack_rhs, strip_depth, blocks, strips,
         blocks * strips * _product(problem.batch), tile_offset, strip_offset,
         _round_up(strip_offset + strip, 64),
     )  # fmt: skip
+
+
+def _along_k(problem: Problem) -> bool:
+    """Whether both operands run along k and the right one is read too few times to be worth transposing."""
+    contiguous = problem.lhs.depth == 1 and problem.rhs.depth == 1
+    return contiguous and problem.rhs.outer != 1 and problem.m <= DOT_ROWS
 
 
 def register_tile(m: int, n: int, lanes: int, registers: int) -> tuple[int, int]:
@@ -134,18 +148,24 @@ def _packing(problem: Problem, rows: int, columns: int) -> tuple[bool, bool]:
 def _block_of_task(
     problem: Problem, rows: int, columns: int, kc: int, item: int
 ) -> tuple[int, int]:
-    """(mc, nc): the left block fits in L2, and there are tasks enough for the threads if the work is worth it."""
+    """(mc, nc): both operands' blocks stay in L2, and there are tasks enough where the work is worth sharing."""
     m, n, k = max(problem.m, 1), max(problem.n, 1), max(problem.k, 1)
-    most = max(rows, PANEL_BYTES // (kc * item) // rows * rows)
-    mc = _round_up(_ceil(m, _ceil(m, most)), rows)
     batch = _product(problem.batch)
-    worth = max(1, min(MIN_TASKS, 2 * batch * m * n * k // TASK_FLOPS))
-    wanted = _ceil(worth, batch * _ceil(m, mc))
-    nc = min(_round_up(_ceil(n, wanted), columns), max(columns, 512 // columns * columns))
-    if _ceil(n, nc) * _ceil(m, mc) * batch < worth:
-        wanted = _ceil(worth, batch * _ceil(n, nc))
-        mc = min(mc, _round_up(_ceil(m, wanted), rows))
-    return mc, nc
+    tasks = max(1, min(MIN_TASKS, 2 * batch * m * n * k // TASK_FLOPS))
+    if kc >= k and m * k * item <= WHOLE_BYTES:
+        # The left operand stays packed as a whole; only strips of the right one change.
+        nc = _share(n, _ceil(tasks, batch), columns, RIGHT_BYTES // (kc * item))
+        return _share(m, tasks // (batch * _ceil(n, nc)), rows, m), nc
+    halves = 1 if kc >= k else 2  # sums of several k blocks want their place in L2, too
+    nc = _share(n, 1, columns, RIGHT_BYTES // halves // (kc * item))
+    left = LEFT_BYTES // halves // (kc * item)
+    return _share(m, _ceil(tasks, batch * _ceil(n, nc)), rows, left), nc
+
+
+def _share(extent: int, parts: int, multiple: int, most: int) -> int:
+    """``extent`` cut into at least ``parts`` equal pieces of at most ``most``, rounded up to ``multiple``."""
+    parts = max(1, parts, _ceil(extent, max(most, multiple)))
+    return _round_up(_ceil(extent, parts), multiple)
 
 
 def _ceil(x: int, y: int) -> int:

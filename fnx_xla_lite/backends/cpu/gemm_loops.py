@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from llvmlite import ir
 
@@ -27,6 +28,39 @@ def counted(
     builder.position_at_end(body)
     yield index
     index.add_incoming(builder.add(index, int64(step)), builder.block)
+    builder.branch(head)
+    builder.position_at_end(after)
+
+
+@dataclass(slots=True)
+class Carried:
+    """An open loop with values carried from one iteration to the next: set ``following`` before leaving its body."""
+
+    index: ir.Value
+    values: list[ir.Value]
+    following: list[ir.Value]
+
+
+@contextmanager
+def carrying(
+    builder: ir.IRBuilder, start: ir.Value, stop: ir.Value, step: int, initial: list[ir.Value]
+) -> Iterator[Carried]:
+    """Emit a counted loop whose ``values`` are ``initial`` at first; after it they are the last ones."""
+    before = builder.block
+    head = builder.append_basic_block("carry.head")
+    body = builder.append_basic_block("carry.body")
+    after = builder.append_basic_block("carry.after")
+    builder.branch(head)
+    builder.position_at_end(head)
+    phis = [builder.phi(value.type) for value in [start, *initial]]
+    builder.cbranch(builder.icmp_signed("<", phis[0], stop), body, after)
+    builder.position_at_end(body)
+    loop = Carried(phis[0], phis[1:], [])
+    yield loop
+    following = [builder.add(phis[0], int64(step)), *loop.following]
+    for phi, first, value in zip(phis, [start, *initial], following, strict=True):
+        phi.add_incoming(first, before)
+        phi.add_incoming(value, builder.block)
     builder.branch(head)
     builder.position_at_end(after)
 

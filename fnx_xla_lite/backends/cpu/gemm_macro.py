@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from llvmlite import ir
 
 from fnx_xla_lite.backends.cpu.gemm_blocking import Plan
+from fnx_xla_lite.backends.cpu.gemm_dot import DotKernel, dot_kernel
 from fnx_xla_lite.backends.cpu.gemm_epilogue import batch_bindings, batch_offset
 from fnx_xla_lite.backends.cpu.gemm_loops import (
     counted,
@@ -263,7 +264,7 @@ def _emit_tile(
     builder, plan = frame.builder, frame.plan
     tile, ldc, through = _destination(frame, task, region)
     accumulate = builder.icmp_signed("!=", step.k, int64(0))
-    function = microkernel(builder.module, _microkernel_of(frame))
+    function = _microkernel_of(frame)
     builder.call(function, [*operands, tile, ldc, step.depth, region.columns, accumulate])
     if frame.epilogue is None:
         return
@@ -304,13 +305,16 @@ def _tile_in_memory(frame: Frame, i: ir.Value, j: ir.Value) -> ir.Value:
     return element(builder, tiles, STORAGE[plan.dtype], offset)
 
 
-def _microkernel_of(frame: Frame) -> MicroKernel:
-    problem, plan = frame.problem, frame.plan
+def _microkernel_of(frame: Frame) -> ir.Function:
+    problem, plan, module = frame.problem, frame.plan, frame.builder.module
     lhs, rhs = problem.lhs, problem.rhs
+    if plan.dot:
+        columns = min(plan.lanes, 1 << (problem.n - 1).bit_length())
+        strides = (lhs.dtype, rhs.dtype, rhs.outer)
+        return dot_kernel(module, DotKernel(columns, plan.lanes, plan.dtype, *strides, frame.fused))
     packed_lhs, packed_rhs = (plan.dtype, 1, plan.rows), (plan.dtype, plan.columns)
-    lhs_dtype, lhs_m, lhs_k = packed_lhs if plan.pack_lhs else (lhs.dtype, lhs.outer, lhs.depth)
-    rhs_dtype, rhs_k = packed_rhs if plan.pack_rhs else (rhs.dtype, rhs.depth)
-    return MicroKernel(
-        plan.rows, plan.vectors, plan.lanes, plan.dtype, lhs_dtype, lhs_m, lhs_k, rhs_dtype, rhs_k,
-        masked=not plan.pack_rhs and problem.n % plan.columns != 0, fused=frame.fused,
-    )  # fmt: skip
+    left = packed_lhs if plan.pack_lhs else (lhs.dtype, lhs.outer, lhs.depth)
+    right = packed_rhs if plan.pack_rhs else (rhs.dtype, rhs.depth)
+    masked = not plan.pack_rhs and problem.n % plan.columns != 0
+    tile = (plan.rows, plan.vectors, plan.lanes, plan.dtype)
+    return microkernel(module, MicroKernel(*tile, *left, *right, masked, frame.fused))

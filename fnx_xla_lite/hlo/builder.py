@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -94,6 +95,11 @@ class Builder:
     def append(self, instr: Instruction) -> None:
         """Add a finished instruction, whose operands are in scope."""
         self._instructions.append(instr)
+
+    def take_instructions(self, location: str | None) -> list[Instruction]:
+        """Remove and return what was built so far; what has no location gets ``location``."""
+        taken, self._instructions = self._instructions, []
+        return [i if i.location or not location else replace(i, location=location) for i in taken]
 
     def computation(self, *results: Value) -> Computation:
         """What was built so far, as a computation with these results."""

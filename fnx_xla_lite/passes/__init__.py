@@ -1,0 +1,1 @@
+"""Passes: HloModule -> HloModule, one file each; ``pipeline.py`` lists them in order."""

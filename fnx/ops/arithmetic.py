@@ -9,6 +9,8 @@ from fnx.core.primitive import NotDifferentiable
 from fnx.ops.bitwise import and_
 from fnx.ops.comparison import eq, gt, lt, select
 
+from fnx.ops.families import add as add
+from fnx.ops.families import add_p as add_p
 from fnx.ops.families import apply, apply_binary, constant_like, elementwise
 from fnx.ops.precision import in_float32
 

@@ -18,8 +18,8 @@ from fnx.ops.checks import as_operands, check_dtypes, check_equal_dtypes, fail, 
 from fnx.ops.comparison import ge, le, lt, select
 from fnx.ops.creation import full, zeros_like
 from fnx.ops.families import add
-from fnx.ops.gather_scatter import gather as gather
-from fnx.ops.gather_scatter import scatter as scatter
+from fnx.ops.gather import gather as gather
+from fnx.ops.gather import scatter as scatter
 from fnx.ops.joining import concatenate
 from fnx.ops.layout import batched, broadcast_in_dim, move_axis, reshape
 

@@ -150,7 +150,7 @@ def _block_of_task(
 ) -> tuple[int, int]:
     """(mc, nc): both operands' blocks stay in L2, and there are tasks enough where the work is worth sharing."""
     m, n, k = max(problem.m, 1), max(problem.n, 1), max(problem.k, 1)
-    batch = _product(problem.batch)
+    batch = max(1, _product(problem.batch))
     tasks = max(1, min(MIN_TASKS, 2 * batch * m * n * k // TASK_FLOPS))
     if kc >= k and m * k * item <= WHOLE_BYTES:
         # The left operand stays packed as a whole; only strips of the right one change.

@@ -1,0 +1,363 @@
+"""The matrix product's code against NumPy: layouts, edges, types, epilogues, bounds, and the same bits for any partition."""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+import mmap
+from dataclasses import dataclass
+
+import llvmlite.binding as llvm
+import ml_dtypes
+import numpy as np
+import pytest
+from llvmlite import ir
+
+from fnx_xla_lite.backends.cpu import gemm_blocking, target
+from fnx_xla_lite.backends.cpu.gemm import MatmulCode, emit_matmul
+from fnx_xla_lite.backends.cpu.gemm_problem import problem_of
+from fnx_xla_lite.backends.cpu.gemm_types import ITEMSIZE, STORAGE, masked_store
+from fnx_xla_lite.loops.ir import Affine, Apply, Buffer, Const, Kernel, Load, Matmul, Read, Store
+
+NUMPY = {
+    "f32": np.float32, "f64": np.float64, "f16": np.float16, "bf16": ml_dtypes.bfloat16, "i1": np.bool_,
+    "i8": np.int8, "i16": np.int16, "i32": np.int32, "i64": np.int64, "ui8": np.uint8, "ui32": np.uint32,
+}  # fmt: skip
+
+
+def variable(name: str, coefficient: int = 1) -> Affine:
+    return Affine(((name, coefficient),))
+
+
+@dataclass(frozen=True)
+class Case:
+    """One product: extents, layouts (``T``: transposed in memory), batch, types, whether the epilogue is a ReLU."""
+
+    m: int
+    n: int
+    k: int
+    lhs: str = "N"
+    rhs: str = "N"
+    out: str = "N"
+    batch: tuple[int, ...] = ()
+    dtype: str = "f32"
+    source: str = ""
+    relu: bool = False
+
+    def kernel(self, name: str = "product") -> Kernel:
+        outer = tuple((f"b{i}", extent) for i, extent in enumerate(self.batch))
+        prefix = tuple(variable(b) for b, _ in outer)
+        source = self.source or self.dtype
+
+        def operand(buffer: str, layout: str, rows: str, columns: str, role: str, dtype: str):
+            names = (columns, rows) if layout == "T" else (rows, columns)
+            extents = {"m": self.m, "n": self.n, "k": self.k}
+            shape = (*self.batch, *(extents[x] for x in names))
+            return Buffer(buffer, shape, dtype, role), (*prefix, *map(variable, names))
+
+        a, a_at = operand("a", self.lhs, "m", "k", "input", source)
+        b, b_at = operand("b", self.rhs, "k", "n", "input", source)
+        c, c_at = operand("c", self.out, "m", "n", "output", self.dtype)
+        value = Read("acc", self.dtype)
+        if self.relu:
+            value = Apply("maximum", (value, Const(0.0, self.dtype)), self.dtype)
+        matmul = Matmul(
+            outer, ("m", self.m), ("n", self.n), ("k", self.k), Load("a", a_at, source),
+            Load("b", b_at, source), "acc", self.dtype, (Store("c", c_at, value),),
+        )  # fmt: skip
+        return Kernel(name, (a, b, c), (matmul,))
+
+
+def epilogue_of(kernel: Kernel, matmul: Matmul):
+    """A plain emitter for what ``Case`` writes: an optional ReLU, then one store along any stride."""
+    (store,) = matmul.epilogue
+    buffer = kernel.buffer("c")
+
+    def emit(builder, pointers, bindings, vector, lanes, mask, acc):
+        if isinstance(store.value, Apply):
+            zero = ir.Constant(acc.type, None)
+            acc = builder.select(builder.fcmp_ordered("<", acc, zero), zero, acc)
+        if buffer.dtype == "i1":
+            acc = builder.zext(acc, ir.VectorType(ir.IntType(8), lanes))
+        offset, stride, step = ir.Constant(ir.IntType(64), 0), 0, 1
+        for extent, index in zip(reversed(buffer.shape), reversed(store.indices), strict=True):
+            ((name, _),) = index.terms
+            offset = builder.add(
+                offset, builder.mul(bindings[name], ir.Constant(ir.IntType(64), step))
+            )
+            stride = step if name == vector else stride
+            step *= extent
+        kind = STORAGE[buffer.dtype]
+        first = builder.gep(pointers["c"], [offset], source_etype=kind)
+        if stride == 1 and mask is not None:
+            masked_store(builder, acc, first, mask, ITEMSIZE[buffer.dtype])
+            return
+        for lane in range(lanes):
+            place = ir.Constant(ir.IntType(32), lane)
+            live = ir.Constant(ir.IntType(1), 1)
+            if mask is not None:
+                live = builder.extract_element(mask, place)
+            with builder.if_then(live):
+                to = builder.gep(
+                    first, [ir.Constant(ir.IntType(64), lane * stride)], source_etype=kind
+                )
+                builder.store(builder.extract_element(acc, place), to)
+
+    return emit
+
+
+class Compiled:
+    """A product in machine code; ``keep`` holds what the code lives in."""
+
+    def __init__(self, case: Case, machine: target.Target | None = None) -> None:
+        self.kernel = case.kernel()
+        self.machine = machine or target.host()
+        module = ir.Module("test")
+        self.code = emit(module, self.kernel, self.machine)
+        self.text = str(module)
+        parsed = llvm.parse_assembly(self.text)
+        parsed.verify()
+        self.keep = llvm.create_mcjit_compiler(parsed, self.machine.machine(2))
+        self.keep.finalize_object()
+        self.address = self.keep.get_function_address(self.code.function.name)
+
+    def __call__(
+        self, arrays: list[np.ndarray], ranges: list[tuple[int, int]] | None = None
+    ) -> None:
+        word, pointer = ctypes.c_int64, ctypes.c_void_p
+        function = ctypes.CFUNCTYPE(None, pointer, pointer, word, word)(self.address)
+        buffers = (pointer * len(arrays))(*(array.ctypes.data for array in arrays))
+        for begin, end in ranges or [(0, self.code.tasks)]:
+            # Fresh garbage every time: scratch promises nothing.
+            scratch = np.full(self.code.scratch_bytes + 128, 0xFF, np.uint8)
+            start = scratch.ctypes.data + -scratch.ctypes.data % 64
+            function(ctypes.addressof(buffers), start, begin, end)
+            used = start - scratch.ctypes.data + self.code.scratch_bytes
+            assert (scratch[used:] == 0xFF).all(), "scratch was overrun"
+
+
+def emit(module: ir.Module, kernel: Kernel, machine: target.Target) -> MatmulCode:
+    (matmul,) = kernel.body
+    return emit_matmul(module, kernel, matmul, machine, epilogue_of(kernel, matmul))
+
+
+def operands(case: Case, seed: int = 0) -> list[np.ndarray]:
+    """Random a and b, and c full of what no product gives."""
+    rng = np.random.default_rng(seed)
+    arrays = []
+    for buffer in case.kernel().buffers:
+        dtype = np.dtype(NUMPY[buffer.dtype])
+        if buffer.role == "output":
+            array = np.full(buffer.shape, 77, dtype)
+        elif buffer.dtype in ("f32", "f64", "f16", "bf16"):
+            array = rng.standard_normal(buffer.shape).astype(dtype)
+        elif buffer.dtype == "i1":
+            array = rng.random(buffer.shape) < 0.2
+        else:
+            array = rng.integers(0, 100, buffer.shape).astype(dtype)
+        arrays.append(np.ascontiguousarray(array))
+    return arrays
+
+
+def expected(case: Case, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The product as NumPy computes it, in a wider type for floats and modulo 2**bits for integers."""
+    a = np.swapaxes(a, -1, -2) if case.lhs == "T" else a
+    b = np.swapaxes(b, -1, -2) if case.rhs == "T" else b
+    wide = np.float64 if case.dtype in ("f32", "f64") else NUMPY[case.dtype]
+    c = np.matmul(a.astype(wide), b.astype(wide))
+    c = np.maximum(c, 0) if case.relu else c
+    return np.swapaxes(c, -1, -2) if case.out == "T" else c
+
+
+def check(case: Case, machine: target.Target | None = None) -> Compiled:
+    product = Compiled(case, machine)
+    a, b, c = operands(case)
+    product([a, b, c])
+    want = expected(case, a, b)
+    if case.dtype in ("f32", "f64"):
+        eps = np.finfo(NUMPY[case.dtype]).eps
+        scale = np.matmul(*(abs(x.astype(np.float64)) for x in _ordered(case, a, b)))
+        scale = np.swapaxes(scale, -1, -2) if case.out == "T" else scale
+        error = np.abs(c - want)
+        assert (error <= eps * (2 + case.k / 8) * scale).all(), error.max()
+    else:
+        np.testing.assert_array_equal(c, want)
+    return product
+
+
+def _ordered(case: Case, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    a = np.swapaxes(a, -1, -2) if case.lhs == "T" else a
+    return a, np.swapaxes(b, -1, -2) if case.rhs == "T" else b
+
+
+SIZES = [(2, 3, 4), (16, 16, 16), (1, 37, 5), (37, 1, 70), (3, 17, 130), (29, 45, 31), (1, 1, 1)]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("layout", ["NN", "NT", "TN", "TT"])
+def test_small_products_in_every_layout(size, layout):
+    check(Case(*size, lhs=layout[0], rhs=layout[1]))
+
+
+@pytest.mark.parametrize("layout", ["NN", "NT", "TN", "TT"])
+def test_packed_product_with_ragged_edges(layout):
+    product = check(Case(101, 500, 29, lhs=layout[0], rhs=layout[1]))
+    assert product.code.plan.pack_lhs
+    assert product.code.plan.pack_rhs
+
+
+def test_blocks_of_k_accumulate_into_the_target_and_into_scratch():
+    for relu in (False, True):
+        product = check(Case(30, 70, gemm_blocking.ONE_BLOCK * 2 + 5, relu=relu))
+        assert product.code.plan.kc < gemm_blocking.ONE_BLOCK
+
+
+@pytest.mark.parametrize("size", [(0, 3, 4), (3, 0, 4), (3, 4, 0), (70, 70, 0), (1, 5, 0)])
+def test_empty_extents(size):
+    for rhs in "NT":
+        check(Case(*size, rhs=rhs))
+
+
+def test_batches_and_batches_of_batches():
+    check(Case(5, 6, 7, batch=(3,)))
+    check(Case(9, 20, 33, batch=(2, 3), rhs="T", relu=True))
+    check(Case(64, 64, 70, batch=(3,), lhs="T"))
+    check(Case(4, 4, 4, batch=(0,)))
+
+
+def test_vectors_run_along_m_where_the_result_is_stored_transposed():
+    case = Case(40, 50, 20, out="T")
+    problem = problem_of(case.kernel(), case.kernel().body[0])
+    assert (problem.n_name, problem.n) == ("m", 40)
+    check(case)
+
+
+@pytest.mark.parametrize("dtype", ["f64", "i8", "i16", "i32", "i64", "ui8", "ui32", "i1"])
+@pytest.mark.parametrize("layout", ["NN", "NT", "TN"])
+def test_element_types(dtype, layout):
+    check(Case(19, 37, 23, lhs=layout[0], rhs=layout[1], dtype=dtype))
+    check(Case(1, 21, 40, lhs=layout[0], rhs=layout[1], dtype=dtype))
+
+
+@pytest.mark.parametrize("dtype", ["f64", "i32"])
+def test_packed_element_types(dtype):
+    for rhs, lhs in itertools.product("NT", "NT"):
+        check(Case(70, 75, 66, lhs=lhs, rhs=rhs, dtype=dtype))
+
+
+@pytest.mark.parametrize("source", ["bf16", "f16"])
+@pytest.mark.parametrize("size", [(20, 33, 17), (70, 75, 66), (1, 40, 50)])
+def test_narrow_operands_are_widened(source, size):
+    for rhs, lhs in itertools.product("NT", "NT"):
+        check(Case(*size, lhs=lhs, rhs=rhs, source=source))
+
+
+def test_bytes_are_summed_in_wider_integers():
+    check(Case(20, 33, 300, dtype="i32", source="i8"))
+    check(Case(20, 33, 300, dtype="i32", source="ui8", rhs="T"))
+
+
+@pytest.mark.parametrize("case", [
+    Case(128, 96, 70), Case(100, 200, 60, relu=True), Case(300, 300, 1000), Case(1, 900, 300, rhs="T"),
+    Case(40, 40, 50, batch=(8,)), Case(700, 10, 200),
+], ids=str)  # fmt: skip
+def test_any_partition_of_the_tasks_gives_the_same_bytes(case):
+    product = Compiled(case)
+    a, b, whole = operands(case)
+    product([a, b, whole])
+    tasks = product.code.tasks
+    for parts in (2, 3, tasks):
+        cuts = [tasks * i // parts for i in range(parts + 1)]
+        again = np.full_like(whole, 5)
+        product([a, b, again], list(itertools.pairwise(cuts))[::-1])
+        assert again.tobytes() == whole.tobytes()
+
+
+def test_large_products_have_tasks_for_many_threads():
+    for size in (
+        (512, 512, 512),
+        (128, 512, 784),
+        (2048, 64, 64),
+        (64, 2048, 64),
+        (2048, 2048, 2048),
+    ):
+        case = Case(*size)
+        sizes = gemm_blocking.plan(problem_of(case.kernel(), case.kernel().body[0]), target.AVX512)
+        assert sizes.tasks >= 8, size
+    tiny = Case(32, 32, 32)
+    assert (
+        gemm_blocking.plan(problem_of(tiny.kernel(), tiny.kernel().body[0]), target.AVX512).tasks
+        == 1
+    )
+
+
+@pytest.mark.parametrize("case", [
+    Case(7, 21, 13), Case(7, 21, 13, rhs="T"), Case(70, 70, 70), Case(70, 75, 66, lhs="T", rhs="T"), Case(1, 19, 35),
+    Case(2, 19, 35, rhs="T"), Case(67, 69, 71, source="bf16"), Case(67, 69, 71, dtype="f64", rhs="T"), Case(33, 1, 3),
+], ids=str)  # fmt: skip
+@pytest.mark.parametrize("at_end", [True, False])
+def test_nothing_outside_of_a_buffer_is_touched(case, at_end):
+    """Every buffer borders on a page that may not be touched: the process would die of a read or write past it."""
+    product = Compiled(case)
+    a, b, c = operands(case)
+    guarded = [_guarded(array, at_end) for array in (a, b, c)]
+    product([array for array, _ in guarded])
+    plain = np.full_like(c, 3)
+    product([a, b, plain])
+    assert guarded[2][0].tobytes() == plain.tobytes()
+
+
+def _guarded(array: np.ndarray, at_end: bool) -> tuple[np.ndarray, mmap.mmap]:
+    """A copy whose last (or first) byte borders on an inaccessible page."""
+    page = mmap.PAGESIZE
+    room = -(-array.nbytes // page) * page
+    memory = mmap.mmap(-1, room + 2 * page)
+    base = np.frombuffer(memory, np.uint8)
+    libc = ctypes.CDLL(None, use_errno=True)
+    for fence in (base.ctypes.data, base.ctypes.data + page + room):
+        assert libc.mprotect(ctypes.c_void_p(fence), ctypes.c_size_t(page), 0) == 0
+    start = page + (room - array.nbytes if at_end else 0)
+    copy = base[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+    copy[...] = array
+    return copy, memory
+
+
+@pytest.mark.skipif(target.host().name != "avx512", reason="runs AVX2 code on an AVX-512 processor")
+@pytest.mark.parametrize("case", [
+    Case(29, 45, 31), Case(101, 70, 97, rhs="T"), Case(70, 75, 66, lhs="T", relu=True), Case(1, 37, 50, rhs="T"),
+    Case(19, 37, 23, dtype="f64"), Case(20, 33, 17, source="bf16"),
+], ids=str)  # fmt: skip
+def test_avx2_code(case):
+    check(case, target.AVX2)
+
+
+@pytest.mark.parametrize(
+    "case", [Case(101, 70, 97, rhs="T"), Case(5, 6, 7), Case(1, 70, 33, rhs="T")], ids=str
+)
+def test_code_for_other_targets_is_valid(case):
+    for machine in (target.NEON, target.AVX2, target.AVX512):
+        module = ir.Module("test")
+        emit(module, case.kernel(), machine)
+        llvm.parse_assembly(str(module)).verify()
+
+
+def test_products_of_a_module_share_their_building_blocks():
+    module = ir.Module("test")
+    for index, case in enumerate([Case(128, 512, 784), Case(128, 512, 512), Case(128, 256, 300)]):
+        emit(module, case.kernel(f"product{index}"), target.AVX512)
+    kernels = [f.name for f in module.functions if f.name.startswith("fnx_gemm")]
+    packers = [f.name for f in module.functions if f.name.startswith("fnx_pack")]
+    assert len(kernels) == 1
+    assert len(packers) == 2
+
+
+def test_special_values_reach_only_their_own_results():
+    case = Case(30, 40, 20)
+    product = Compiled(case)
+    a, b, c = operands(case)
+    a[3, 4], b[5, 6] = np.nan, np.inf
+    product([a, b, c])
+    odd = ~np.isfinite(c)
+    assert odd[3].all()
+    assert odd[:, 6].all()
+    assert odd.sum() == 40 + 30 - 1

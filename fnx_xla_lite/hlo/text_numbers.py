@@ -106,7 +106,7 @@ def parse_dense(literal: str, type_: TensorType) -> np.ndarray:
     if not body.startswith("["):
         if not items and type_.size:
             raise ParseError(f"{literal[:60]}: an empty literal cannot fill {type_}")
-        return make_splat(array[0], type_.shape) if items else np.empty(type_.shape, dtype)
+        return make_splat(array[0], type_.shape) if items else _frozen(np.empty(type_.shape, dtype))
     if array.size != type_.size or _nesting(body) != max(type_.rank, 1):
         raise ParseError(f"{literal[:60]}: {array.size} elements do not fill {type_}")
     return as_constant(_frozen(array.reshape(type_.shape)))

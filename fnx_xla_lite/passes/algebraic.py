@@ -12,8 +12,9 @@ from collections.abc import Callable
 import numpy as np
 
 from fnx_xla_lite.hlo.dtypes import bit_width, highest, is_float, is_int, lowest, to_numpy
-from fnx_xla_lite.hlo.ir import HloModule, Instruction, Value
+from fnx_xla_lite.hlo.ir import HloModule, Instruction, TensorType, Value
 from fnx_xla_lite.hlo.opset import OPS, SCALAR_OPS
+from fnx_xla_lite.hlo.regions import monoid_of
 from fnx_xla_lite.passes.base import Context, Rule, rewrite
 
 _OPPOSITE = {"EQ": "NE", "NE": "EQ"}
@@ -47,12 +48,38 @@ def _add(context: Context, instr: Instruction) -> Value | None:
     if is_float(x.type.dtype):
         if _is_zero(number, -1.0):  # x + -0.0 = x
             return x
+        if _is_zero(number, 1.0) and is_never_negative_zero(context, x):
+            return x
         for a, b in ((x, y), (y, x)):
             negated = context.producer(b, "negate")
             if negated is not None:  # x + (-y) = x - y
                 return context.builder.subtract(a, negated.operands[0])
         return None
     return x if number == 0 and number is not None and not isinstance(number, bool) else None
+
+
+def is_never_negative_zero(context: Context, value: Value, depth: int = 4) -> bool:
+    """Whether no element of a float value can be -0.0, as far as a look at its producers tells."""
+    instr = context.producer(value)
+    if instr is None or depth == 0:
+        return False
+    if instr.op in ("abs", "exponential", "logistic"):
+        return True
+    if instr.op == "multiply":  # squares
+        return instr.operands[0] is instr.operands[1]
+    if instr.op == "convert":
+        return not is_float(instr.operands[0].type.dtype)
+    if instr.op == "add":  # -0.0 only as the sum of two -0.0
+        return any(is_never_negative_zero(context, x, depth - 1) for x in instr.operands)
+    if instr.op == "reduce":  # a sum that starts from 0.0
+        return monoid_of(instr.regions[0]) == "add" and _is_zero(
+            _splat(context, instr.operands[1]), 1.0
+        )
+    if instr.op == "constant":
+        number = _splat(context, value)
+        return number is not None and not _is_zero(number, -1.0)
+    moves = ("reshape", "broadcast_in_dim", "transpose", "slice", "reverse")
+    return instr.op in moves and is_never_negative_zero(context, instr.operands[0], depth - 1)
 
 
 def _subtract(context: Context, instr: Instruction) -> Value | None:
@@ -85,6 +112,12 @@ def _multiply(context: Context, instr: Instruction) -> Value | None:
         return y if number == 0 and number is not None else None
     if number == -1.0:  # x * -1 = -x
         return context.builder.negate(x)
+    return _product_of_negated(context, x, y, number)
+
+
+def _product_of_negated(
+    context: Context, x: Value, y: Value, number: float | int | None
+) -> Value | None:
     left, right = context.producer(x, "negate"), context.producer(y, "negate")
     if left is not None and right is not None:  # (-x) * (-y) = x * y
         return context.builder.multiply(left.operands[0], right.operands[0])
@@ -289,11 +322,9 @@ def _before_broadcast(context: Context, instr: Instruction) -> Value | None:
     b = context.builder
     for position, number in splats:
         scalars.insert(position, b.constant(number))
-    attributes = dict(instr.attributes)
-    given = None
-    if instr.op == "convert":
-        return b.broadcast_in_dim(b.convert(scalars[0], instr.result.type.dtype), shape, ())
-    return b.broadcast_in_dim(b.apply(instr.op, scalars, attributes, given=given)[0], shape, ())
+    given = (TensorType((), instr.result.type.dtype),)
+    small = b.apply(instr.op, scalars, dict(instr.attributes), given=given)[0]
+    return b.broadcast_in_dim(small, shape, ())
 
 
 _LOCAL: dict[str, Rule] = {

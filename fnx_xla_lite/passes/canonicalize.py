@@ -7,6 +7,7 @@ right of commutative operations and comparisons; predicates of ``select`` and bo
 
 from __future__ import annotations
 
+from fnx_xla_lite.hlo.constants import make_splat
 from fnx_xla_lite.hlo.dtypes import to_numpy
 from fnx_xla_lite.hlo.ir import HloModule, Instruction, Value
 from fnx_xla_lite.hlo.opset import OPS
@@ -28,9 +29,12 @@ def _same_type(_: Context, instr: Instruction) -> Value | None:
 
 
 def _broadcast(context: Context, instr: Instruction) -> Value | None:
-    """A broadcast that only adds axes of size 1, in order, is a reshape."""
+    """A broadcast that only adds axes of size 1, in order, is a reshape; a broadcast iota is an iota."""
     (x,), type_ = instr.operands, instr.result.type
     axes = instr.attributes["broadcast_dimensions"]
+    inner = context.producer(x, "iota")
+    if inner is not None and x.type.shape[(axis := inner.attributes["iota_dimension"])] != 1:
+        return context.builder.iota(type_.shape, type_.dtype, axes[axis])
     if x.type.size != type_.size or type_.size == 0:
         return None
     moved = [axis for axis in axes if type_.shape[axis] != 1]
@@ -98,10 +102,16 @@ def _full_shape(context: Context, instr: Instruction) -> Value | None:
     if all(x.type.shape == shape for x in instr.operands):
         return None
     b = context.builder
-    operands = [
-        x if x.type.shape == shape else b.broadcast_in_dim(x, shape, ()) for x in instr.operands
-    ]
+    operands = [x if x.type.shape == shape else _stretched(context, x, shape) for x in instr.operands]
     return b.apply(instr.op, operands)[0]
+
+
+def _stretched(context: Context, x: Value, shape: tuple[int, ...]) -> Value:
+    """A rank-0 value in every place of ``shape``; constants as splats."""
+    scalar = context.splat(x)
+    if scalar is not None:
+        return context.builder.constant(make_splat(scalar, shape))
+    return context.builder.broadcast_in_dim(x, shape, ())
 
 
 def _square(context: Context, instr: Instruction) -> Value:
@@ -152,7 +162,7 @@ def _reduce(context: Context, instr: Instruction) -> Value | None:
         return None
     b, shape = context.builder, instr.result.type.shape
     value = b.reshape(x, shape)
-    return b.apply(monoid, (value, b.broadcast_in_dim(init, shape, ())))[0]
+    return b.apply(monoid, (value, _stretched(context, init, shape)))[0]
 
 
 def _iota(context: Context, instr: Instruction) -> Value | None:

@@ -6,7 +6,9 @@ the contraction with its operands exchanged: no data moves. Reductions likewise 
 
 from __future__ import annotations
 
-from fnx_xla_lite.hlo.ir import HloModule, Instruction, Value
+from fnx_xla_lite.hlo.constants import make_splat
+from fnx_xla_lite.hlo.ir import HloModule, Instruction, TensorType, Value
+from fnx_xla_lite.hlo.opset import SCALAR_OPS
 from fnx_xla_lite.passes.base import Context, rewrite
 
 
@@ -192,7 +194,37 @@ def _slice_of_concatenate(context: Context, instr: Instruction, inner: Instructi
     return None
 
 
-_RULES = {
+def _after_reshape(context: Context, instr: Instruction) -> Value | None:
+    """``op(reshape(x), reshape(y)) = reshape(op(x, y))`` where only axes of size 1 come and go."""
+    shape = instr.result.type.shape
+    sources: list[Value] = []
+    for operand in instr.operands:
+        inner = context.producer(operand, "reshape")
+        if inner is None:
+            if context.splat(operand) is None:
+                return None
+            sources.append(operand)
+            continue
+        sources.append(inner.operands[0])
+    common = {x.type.shape for x in sources if context.splat(x) is None}
+    if len(common) != 1 or instr.op == "bitcast_convert":
+        return None
+    (target,) = common
+    if _unit_map(target, shape) is None or len(target) >= len(shape):
+        return None
+    b = context.builder
+    operands = [_splat_as(context, x, target) for x in sources]
+    given = (TensorType(target, instr.result.type.dtype),)
+    return b.reshape(b.apply(instr.op, operands, dict(instr.attributes), given=given)[0], shape)
+
+
+def _splat_as(context: Context, value: Value, shape: tuple[int, ...]) -> Value:
+    """A splat in another shape; anything else as it is."""
+    scalar = context.splat(value)
+    return value if scalar is None else context.builder.constant(make_splat(scalar, shape))
+
+
+_RULES = {op: (_after_reshape,) for op in SCALAR_OPS} | {
     "broadcast_in_dim": (_broadcast,),
     "dot_general": (_dot_general,),
     "reduce": (_reduce,),

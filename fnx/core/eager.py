@@ -39,16 +39,44 @@ _quiet = _Quiet()
 
 
 def bind_eagerly(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> tuple[Any, ...]:
-    """The results of a primitive on concrete values."""
-    arrays = [x if type(x) is Array else as_array(x) for x in args]
-    buffers = [x._buffer for x in arrays]
-    avals = infer(primitive, tuple([x.aval for x in arrays]), params)
-    module = _array_module(buffers)
-    if primitive.split is not None or _is_quiet.get():  # binds, and enters the quiet context, by itself
-        results = primitive.numpy(module, *buffers, **params)
-    else:
+    """The results of a primitive on concrete values. This is the hot path of programs that are not jitted."""
+    buffers: list[Any] = []
+    operands: list[Aval] = []
+    for x in args:
+        if type(x) is not Array:
+            return _bind_foreign(primitive, args, params)
+        buffers.append(x._buffer)
+        operands.append(x.aval)
+    avals = infer(primitive, tuple(operands), params)
+    module = np if type(buffers[0] if buffers else None) is np.ndarray else _array_module(buffers)
+    if primitive.split is None and not _is_quiet.get():
         results = _quiet.context.run(primitive.numpy, module, *buffers, **params)
+    else:  # a rule that binds, and gets to the quiet context by itself
+        results = primitive.numpy(module, *buffers, **params)
+    if len(avals) == 1:
+        return (_as_result(results[0], avals[0], primitive),)
     return tuple([_as_result(x, aval, primitive) for x, aval in zip(results, avals, strict=True)])
+
+
+def _array_module(buffers: list[Any]) -> Any:  # noqa: ANN401  a module such as numpy
+    for buffer in buffers:
+        if type(buffer) is not np.ndarray:
+            return buffer.__array_namespace__()
+    return np
+
+
+def _bind_foreign(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> tuple[Any, ...]:
+    """The same for operands that are not all Arrays. No result shares memory with a NumPy array of the user's."""
+    results = bind_eagerly(primitive, tuple([as_array(x) for x in args]), params)
+    foreign = [x for x in args if isinstance(x, np.ndarray)]
+    return tuple([_owned(x, foreign) for x in results]) if foreign else results
+
+
+def _owned(x: Array, foreign: list[np.ndarray]) -> Array:
+    buffer = x._buffer
+    if type(buffer) is np.ndarray and any(np.may_share_memory(buffer, other) for other in foreign):
+        return wrap_as(buffer.copy(), x.aval)
+    return x
 
 
 def as_array(x: object) -> Array:
@@ -115,15 +143,10 @@ def _shorten(text: str) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def _array_module(buffers: list[Any]) -> Any:  # noqa: ANN401  a module such as numpy
-    for buffer in buffers:
-        if type(buffer) is not np.ndarray:
-            return buffer.__array_namespace__()
-    return np
-
-
 def _as_result(x: Any, aval: Aval, primitive: Primitive) -> Array:  # noqa: ANN401
     """Wrap one result of a NumPy rule, in the dtype and layout that the type rule promised."""
+    if type(x) is np.ndarray and x.dtype is aval.dtype and x.shape == aval.shape and x.flags.c_contiguous:
+        return wrap_as(x, aval)
     if type(x) is Array:
         x = x._buffer
     if type(x) is not np.ndarray and not hasattr(x, "__array_namespace__"):

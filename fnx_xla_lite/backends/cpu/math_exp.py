@@ -109,6 +109,22 @@ def exp(x: Lanes, halvings: int = 0) -> Lanes:
     return scaled * two_to(count - half, x.dtype)
 
 
+def exp_times(x: Lanes, tail: Lanes, factor: Lanes, factor_tail: Lanes) -> Lanes:
+    """e^(x + tail) (factor + factor_tail) with about one rounding in all, right into the subnormals; tails are small."""
+    low, high = EXP_RANGE[x.dtype]
+    part = reduce_by_ln2(at_most(at_least(x, low), high))
+    inside = (x > low) & (x < high)  # an overflowed x has no meaningful tail
+    rest = part.tail + where(inside, tail, 0.0)
+    r = part.r + rest
+    rest = (part.r - r) + rest
+    less_one = fma(r * r, horner(r, EXP_Q[x.dtype]), rest) + r
+    grown = less_one + 1.0
+    lost = less_one - (grown - 1.0)
+    product = fma(grown, factor, fma(lost, factor, grown * factor_tail))
+    half = part.count.shift_logical(1)
+    return product * two_to(half, x.dtype) * two_to(part.count - half, x.dtype)
+
+
 def expm1_reduced(part: Reduced) -> Lanes:
     """2^k e^r - 1 for k whose power is a normal number: (2^k - 1 + 2^k r) + 2^k (r^2 q + tail)."""
     scale = two_to(part.count, part.r.dtype)

@@ -11,7 +11,15 @@ from typing import NamedTuple
 
 from llvmlite import ir
 
-from fnx_xla_lite.backends.cpu import math_erf, math_exp, math_log, math_power
+from fnx_xla_lite.backends.cpu import (
+    math_erf,
+    math_exp,
+    math_inverse_trig,
+    math_log,
+    math_power,
+    math_remainder,
+    math_trig,
+)
 from fnx_xla_lite.backends.cpu.math_lanes import Lanes, type_suffix
 
 
@@ -36,7 +44,18 @@ MATH: dict[str, MathFunction] = {
     "log_plus_one": _same(math_log.log1p),
     "sqrt": _same(math_power.sqrt, in_place=True),
     "rsqrt": _same(math_power.rsqrt, in_place=True),
-    "erf": MathFunction(math_erf.erf_f32, math_erf.erf_f32, in_place=True),
+    "erf": _same(math_erf.erf, in_place=True),
+    "erfc": MathFunction(math_erf.erfc, None),
+    "sine": MathFunction(math_trig.sin_f64, math_trig.sin_f32),
+    "cosine": MathFunction(math_trig.cos_f64, math_trig.cos_f32),
+    "tan": MathFunction(math_trig.tan_f64, math_trig.tan_f32),
+    "asin": MathFunction(math_inverse_trig.asin, None),
+    "acos": MathFunction(math_inverse_trig.acos, None),
+    "atan": MathFunction(math_inverse_trig.atan, None),
+    "atan2": MathFunction(math_inverse_trig.atan2, None),
+    "cbrt": MathFunction(math_power.cbrt, None),
+    "power": MathFunction(math_power.power, math_power.power_f32),
+    "remainder": MathFunction(math_remainder.remainder, None),
     "sinh": MathFunction(math_exp.sinh, None),
     "cosh": MathFunction(math_exp.cosh, None),
     "asinh": MathFunction(math_log.asinh, None),

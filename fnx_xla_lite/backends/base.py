@@ -16,12 +16,14 @@ class NativeProgram:
     Attributes:
         entry: address of ``void run(void** parameters, void** results, void* arena)``.
         texts: what the backend emitted, by stage name; made when asked for.
+        nanoseconds: estimated time of one run on one thread.
         code_bytes: size of the object code.
         keep: objects that must live as long as ``entry`` is used.
     """
 
     entry: int
     texts: Mapping[str, Callable[[], str]]
+    nanoseconds: float
     code_bytes: int
     keep: tuple[Any, ...] = ()
 

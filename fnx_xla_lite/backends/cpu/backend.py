@@ -16,6 +16,7 @@ import llvmlite
 import numpy as np
 
 from fnx_xla_lite.backends.base import NativeProgram
+from fnx_xla_lite.backends.cpu.cost import program_nanoseconds
 from fnx_xla_lite.backends.cpu.emit_types import constant_bytes
 from fnx_xla_lite.backends.cpu.engine import Library, emit_assembly, emit_object, load_objects
 from fnx_xla_lite.backends.cpu.program import (
@@ -55,7 +56,8 @@ class CpuBackend:
         constants = _fill_constants(library, program)
         texts = {"llvm": lambda: self.llvm_text(program), "assembly": lambda: self.assembly(program)}
         keep = (library, constants)
-        return NativeProgram(library.address(ENTRY), texts, len(data), keep)
+        cost = program_nanoseconds(program, self.target)
+        return NativeProgram(library.address(ENTRY), texts, cost, len(data), keep)
 
     def llvm_text(self, program: Program) -> str:
         """The LLVM IR of ``program``."""

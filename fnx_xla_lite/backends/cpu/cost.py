@@ -6,9 +6,13 @@ data in cache. The estimate only steers partitions; results do not depend on it.
 
 from __future__ import annotations
 
+import math
+
 from fnx_xla_lite.backends.cpu.emit_facts import WEIGHTS, Facts
+from fnx_xla_lite.backends.cpu.target import Target
 from fnx_xla_lite.hlo.dtypes import itemsize
 from fnx_xla_lite.loops import ir as loops
+from fnx_xla_lite.loops.program import Case, Launch, Program, Step, While
 
 _CYCLE = 0.4  # nanoseconds
 _BYTES_PER_NANOSECOND = 16.0
@@ -25,9 +29,47 @@ def nanoseconds(facts: Facts, body: tuple[loops.Stmt, ...], lanes: int = 1) -> f
                 total += times * (nanoseconds(facts, inner, width) + _CYCLE)
             case loops.Store(buffer=buffer, value=value):
                 total += _access(facts, buffer, lanes) + _expr(facts, value, lanes)
+            case loops.Matmul():
+                total += product_nanoseconds(facts, statement)
             case loops.Let(value=value) | loops.Init(value=value) | loops.Update(value=value):
                 total += _CYCLE + _expr(facts, value, lanes)
     return total
+
+
+def product_nanoseconds(facts: Facts, matmul: loops.Matmul) -> float:
+    """Estimated time of a whole matrix product and its epilogue."""
+    outputs = math.prod(n for _, n in matmul.batch) * matmul.m[1] * matmul.n[1]
+    lanes = facts.target.lanes("f32")
+    multiply_adds = outputs * matmul.k[1] / lanes * _CYCLE
+    return multiply_adds + outputs / lanes * nanoseconds(facts, matmul.epilogue, lanes)
+
+
+def program_nanoseconds(program: Program, target: Target) -> float:
+    """Estimated time of one run on one thread; loops with a data-dependent end are taken to run a hundred times."""
+    known: dict[int, float] = {}
+
+    def of_kernel(kernel: loops.Kernel) -> float:
+        if id(kernel) not in known:
+            facts = Facts(kernel, target)
+            if len(kernel.body) == 1 and isinstance(kernel.body[0], loops.Matmul):
+                known[id(kernel)] = product_nanoseconds(facts, kernel.body[0])
+            else:
+                known[id(kernel)] = nanoseconds(facts, kernel.body)
+        return known[id(kernel)]
+
+    def of_steps(steps: tuple[Step, ...]) -> float:
+        total = 0.0
+        for step in steps:
+            match step:
+                case Launch(kernel=kernel):
+                    total += of_kernel(kernel)
+                case While(condition=condition, body=body):
+                    total += 100 * (of_steps(condition) + of_steps(body))
+                case Case(branches=branches):
+                    total += max(map(of_steps, branches))
+        return total
+
+    return of_steps(program.steps)
 
 
 def _access(facts: Facts, buffer: str, lanes: int) -> float:

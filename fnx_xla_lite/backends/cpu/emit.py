@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from llvmlite import ir
 
-from fnx_xla_lite.backends.cpu.cost import nanoseconds
+from fnx_xla_lite.backends.cpu.cost import nanoseconds, product_nanoseconds
 from fnx_xla_lite.backends.cpu.emit_facts import Facts
 from fnx_xla_lite.backends.cpu.emit_loops import emit_body
 from fnx_xla_lite.backends.cpu.emit_scope import Lanes, Scope
 from fnx_xla_lite.backends.cpu.emit_types import I64, POINTER, memory_type, stack
 from fnx_xla_lite.backends.cpu.expand import expand_matmul
+from fnx_xla_lite.backends.cpu.gemm import emit_matmul
 from fnx_xla_lite.backends.cpu.target import Target
 from fnx_xla_lite.hlo.dtypes import itemsize
 from fnx_xla_lite.loops import ir as loops
@@ -44,8 +45,15 @@ class KernelCode:
 def emit_kernel(
     module: ir.Module, kernel: loops.Kernel, target: Target, name: str
 ) -> KernelCode:
-    """Emit ``kernel`` into ``module`` as a function called ``name``."""
-    kernel = expand_matmul(kernel)
+    """Emit ``kernel`` into ``module`` under a name that begins with ``name``."""
+    if len(kernel.body) == 1 and isinstance(kernel.body[0], loops.Matmul):
+        return _emit_product(module, replace(kernel, name=name), kernel.body[0], target)
+    return _emit_nest(module, expand_matmul(kernel), target, name)
+
+
+def _emit_nest(
+    module: ir.Module, kernel: loops.Kernel, target: Target, name: str
+) -> KernelCode:
     facts = Facts(kernel, target)
     function = ir.Function(module, TASK, name)
     prefix, body = parallel_prefix(kernel)
@@ -61,6 +69,36 @@ def emit_kernel(
     return KernelCode(name, tasks, wanted, nanoseconds(facts, body))
 
 
+def _emit_product(
+    module: ir.Module, kernel: loops.Kernel, matmul: loops.Matmul, target: Target
+) -> KernelCode:
+    """A kernel that is one matrix product: the tiled code, with the epilogue by our emitter."""
+    facts = Facts(kernel, target)
+    extents = dict([*matmul.batch, matmul.m, matmul.n])
+
+    def epilogue(
+        builder: ir.IRBuilder,
+        pointers: Mapping[str, ir.Value],
+        bindings: Mapping[str, ir.Value],
+        vector: str,
+        lanes: int,
+        mask: ir.Value | None,
+        acc: ir.Value,
+    ) -> None:
+        scope = Scope(facts, builder)
+        scope.buffers.update(pointers)
+        scope.extents.update(extents)
+        for name, value in bindings.items():
+            scope.bind(name, value)
+        scope.lanes = Lanes(vector, lanes, 0, mask)
+        scope.bind(matmul.acc, acc)
+        emit_body(scope, matmul.epilogue)
+
+    code = emit_matmul(module, kernel, matmul, target, epilogue)
+    each = product_nanoseconds(facts, matmul) / max(code.tasks, 1)
+    return KernelCode(code.function.name, code.tasks, code.scratch_bytes, each, contiguous=True)
+
+
 def parallel_prefix(
     kernel: loops.Kernel,
 ) -> tuple[tuple[loops.Loop, ...], tuple[loops.Stmt, ...]]:
@@ -70,25 +108,6 @@ def parallel_prefix(
         prefix.append(body[0])
         body = body[0].body
     return tuple(prefix), body
-
-
-def emit_epilogue(
-    facts: Facts,
-    builder: ir.IRBuilder,
-    pointers: Mapping[str, ir.Value],
-    bindings: Mapping[str, ir.Value],
-    lanes: Lanes,
-    acc: tuple[str, ir.Value],
-    body: tuple[loops.Stmt, ...],
-) -> None:
-    """Emit a matrix product's epilogue for consecutive values of the variable ``lanes.var``."""
-    scope = Scope(facts, builder)
-    scope.buffers.update(pointers)
-    for name, value in bindings.items():
-        scope.bind(name, value)
-    scope.lanes = lanes
-    scope.bind(*acc)
-    emit_body(scope, body)
 
 
 def _scratch_bytes(kernel: loops.Kernel) -> int:

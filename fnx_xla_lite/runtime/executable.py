@@ -1,0 +1,155 @@
+"""Executable: a compiled program that is called with arrays and gives arrays.
+
+The native entry is ``void run(void** parameters, void** results, void* arena)``:
+
+* ``parameters[i]`` points to the elements of parameter i: C-contiguous, aligned to the element size, of the declared type;
+* ``results[j]`` points to memory for result j that overlaps no parameter, except that ``aliases`` pairs (result, parameter)
+  share the parameter's memory, which must be writable and belong to no other parameter;
+* ``arena`` points to ``arena_bytes`` bytes of scratch, aligned to 64 bytes, for this call alone (null where there are none).
+
+The entry may be called from several threads at once, with the GIL released. It keeps no state between calls, and puts back the
+floating-point control word that it sets. Pointers to arrays without elements are not followed.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from fnx_xla_lite.hlo.dtypes import from_numpy, to_numpy
+from fnx_xla_lite.hlo.ir import TensorType
+from fnx_xla_lite.loops.program import Program
+from fnx_xla_lite.runtime import native_pool
+
+_Entry = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
+
+
+class Stages(Mapping[str, str]):
+    """The text of every stage by name, in order, made when it is looked at."""
+
+    def __init__(self, makers: Mapping[str, Callable[[], str]]) -> None:
+        self._makers, self._texts = dict(makers), {}
+
+    def __getitem__(self, name: str) -> str:
+        if name not in self._texts:
+            self._texts[name] = self._makers[name]()
+        return self._texts[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._makers)
+
+    def __len__(self) -> int:
+        return len(self._makers)
+
+
+class Executable:
+    """A compiled program.
+
+    Attributes:
+        program: its kernels, steps and memory plan.
+        entry: address of the native entry function (see the module's docstring for what it expects).
+        arena_bytes: scratch memory of one call.
+        aliases: pairs (result, parameter) that share the parameter's memory.
+        cost: estimated nanoseconds of one call on one thread.
+        code_bytes: size of the object code.
+        stages: the texts of all stages, for reading.
+    """
+
+    __slots__ = (
+        "_call", "_keep", "_parameters", "_results", "aliases", "arena_bytes", "code_bytes", "cost",
+        "entry", "program", "stages",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        program: Program,
+        entry: int,
+        *,
+        stages: Mapping[str, Callable[[], str]],
+        cost: float,
+        code_bytes: int,
+        keep: tuple[Any, ...],
+    ) -> None:
+        self.program, self.entry = program, entry
+        self.arena_bytes, self.aliases = program.arena_bytes, program.aliases
+        self.cost, self.code_bytes = cost, code_bytes
+        self.stages: Mapping[str, str] = Stages(stages)
+        self._keep = keep
+        self._call = _Entry(entry)
+        self._parameters = tuple((to_numpy(t.dtype), t.shape) for t in program.parameters)
+        self._results = tuple((to_numpy(t.dtype), t.shape) for t in program.results)
+
+    def __call__(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Run the program.
+
+        Arrays that are not C-contiguous or not aligned are copied. A donated argument's memory becomes a result where it can;
+        it must not be used afterwards.
+
+        Args:
+            arrays: one array for each parameter, of its shape and element type.
+
+        Returns:
+            One array for each result.
+
+        Raises:
+            TypeError: an argument's element type is wrong, or there are too few or too many.
+            ValueError: an argument's shape is wrong.
+        """
+        if len(arrays) != len(self._parameters):
+            raise TypeError(
+                f"{self.program.name} takes {len(self._parameters)} arrays, got {len(arrays)}"
+            )
+        ready = [
+            x if type(x) is np.ndarray and x.dtype == dtype and x.shape == shape
+            and x.flags.c_contiguous and x.flags.aligned else self._prepared(i, x)
+            for i, (x, (dtype, shape)) in enumerate(zip(arrays, self._parameters, strict=True))
+        ]  # fmt: skip
+        results = [native_pool.empty(shape, dtype) for dtype, shape in self._results]
+        for result, parameter in self.aliases:
+            results[result] = ready[parameter] = _owned(ready, parameter)
+        self._run(ready, results)
+        return tuple(results)
+
+    def _run(self, parameters: list[np.ndarray], results: list[np.ndarray]) -> None:
+        pointers = [_pointers(arrays) for arrays in (parameters, results)]
+        if not self.arena_bytes:
+            self._call(*pointers, None)
+            return
+        pool = native_pool.support()
+        arena = pool.allocate(self.arena_bytes)
+        if not arena:
+            raise MemoryError(f"{self.program.name}: no memory for {self.arena_bytes} bytes of arena")
+        try:
+            self._call(*pointers, arena)
+        finally:
+            pool.release(arena)
+
+    def _prepared(self, position: int, value: Any) -> np.ndarray:
+        """An argument as the entry wants it, or an error that says what is wrong with it."""
+        dtype, shape = self._parameters[position]
+        array = np.asarray(value)
+        wanted = TensorType(shape, from_numpy(dtype))
+        what = f"{self.program.name}: argument {position} is"
+        if array.dtype.newbyteorder("=") != dtype:
+            raise TypeError(f"{what} of dtype {array.dtype}, expected {wanted}; use astype({dtype})")
+        if array.shape != shape:
+            raise ValueError(f"{what} of shape {array.shape}, expected {wanted}")
+        return np.require(array, dtype, ["C", "A"]).view(np.ndarray)
+
+
+def _owned(arrays: list[np.ndarray], position: int) -> np.ndarray:
+    """A donated argument's memory, or a copy where it is read-only or shared with another argument."""
+    mine = arrays[position]
+    others = (x for i, x in enumerate(arrays) if i != position)
+    if not mine.flags.writeable or any(np.may_share_memory(mine, x) for x in others):
+        copy = native_pool.empty(mine.shape, mine.dtype)
+        copy[...] = mine
+        return copy
+    return mine
+
+
+def _pointers(arrays: list[np.ndarray]) -> Any:
+    return (ctypes.c_void_p * len(arrays))(*[x.ctypes.data for x in arrays])

@@ -29,7 +29,7 @@ def as_constant(value: np.ndarray) -> np.ndarray:
         return value
     first = value[(0,) * value.ndim]
     words = np.dtype(f"u{value.dtype.itemsize}")
-    if (np.ascontiguousarray(value).view(words) == np.asarray(first).view(words)).all():
+    if (np.asarray(value, order="C").view(words) == np.asarray(first).view(words)).all():
         return make_splat(first, value.shape)
     return value
 

@@ -74,7 +74,7 @@ def _bits(x: np.ndarray) -> np.ndarray:
 
 
 def _in_width(y: np.ndarray) -> np.ndarray:
-    return _bits(np.ascontiguousarray(y)) < 8 * y.dtype.itemsize
+    return _bits(np.asarray(y, order="C")) < 8 * y.dtype.itemsize
 
 
 def _shift_left(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -84,20 +84,20 @@ def _shift_left(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def _shift_right_logical(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     inside = _in_width(y)
-    bits = _bits(np.ascontiguousarray(x))
+    bits = _bits(np.asarray(x, order="C"))
     amount = np.where(inside, y, 0).astype(bits.dtype)
     return np.where(inside, bits >> amount, np.zeros_like(bits)).astype(x.dtype)
 
 
 def _shift_right_arithmetic(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    signed = np.ascontiguousarray(x).view(f"i{x.dtype.itemsize}")
+    signed = np.asarray(x, order="C").view(f"i{x.dtype.itemsize}")
     last = 8 * x.dtype.itemsize - 1  # shifting by more gives 0 or -1, as shifting by width - 1 does
     amount = np.where(_in_width(y), y, np.asarray(last, y.dtype)).astype(signed.dtype)
     return (signed >> amount).astype(x.dtype)
 
 
 def _count_leading_zeros(x: np.ndarray) -> np.ndarray:
-    bits = _bits(np.ascontiguousarray(x)).copy()
+    bits = _bits(np.asarray(x, order="C")).copy()
     count = np.full(x.shape, 8 * x.dtype.itemsize, x.dtype)
     while (alive := bits != 0).any():
         count = count - alive.astype(x.dtype)
@@ -206,7 +206,7 @@ def cast(x: np.ndarray, dtype: str) -> np.ndarray:
 
 def bitcast(x: np.ndarray, dtype: str, shape: tuple[int, ...]) -> np.ndarray:
     """Reinterpret bits; between widths, the innermost axis splits or joins, low part first."""
-    return np.ascontiguousarray(x).reshape(-1).view(to_numpy(dtype)).reshape(shape)
+    return np.asarray(x, order="C").reshape(-1).view(to_numpy(dtype)).reshape(shape)
 
 
 def evaluate_scalar(

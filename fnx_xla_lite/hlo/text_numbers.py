@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from decimal import ROUND_HALF_UP, Context, Decimal
 
 import numpy as np
 
@@ -48,24 +47,42 @@ def _scientific(number: float) -> str:
     """Six significant digits, padded to six after the point."""
     if number == 0.0:
         return f"{number:.6e}"
-    mantissa, exponent = f"{number:.5e}".split("e")
-    return f"{mantissa}0e{exponent}"
+    digits, exponent = _decimal(abs(number), 6)
+    first = exponent + len(digits) - 1
+    sign = "-" if number < 0 else ""
+    return f"{sign}{digits[0]}.{digits[1:].ljust(6, '0')}e{'-' if first < 0 else '+'}{abs(first):02d}"
 
 
-def _natural(number: float, digits: int) -> str:
-    """``digits`` significant digits without trailing zeros, as APFloat::toString prints them."""
-    context = Context(prec=digits, rounding=ROUND_HALF_UP)
-    sign, figures, exponent = context.plus(Decimal(number)).normalize(context).as_tuple()
-    text, minus = "".join(map(str, figures)), "-" if sign else ""
-    first = exponent + len(text) - 1  # decimal exponent of the first digit
-    scientific = exponent > 3 or len(text) + exponent > digits if exponent >= 0 else first < -3
-    if scientific:
-        return f"{minus}{text[0]}.{text[1:] or '0'}E{'-' if first < 0 else '+'}{abs(first)}"
+def _natural(number: float, precision: int) -> str:
+    """``precision`` significant digits without trailing zeros; an exponent only where MLIR gives one."""
+    digits, exponent = _decimal(abs(number), precision)
+    minus = "-" if number < 0 else ""
+    first = exponent + len(digits) - 1  # decimal exponent of the first digit
+    is_long = exponent > 3 or len(digits) + exponent > precision
+    if is_long if exponent >= 0 else first < -3:
+        return f"{minus}{digits[0]}.{digits[1:] or '0'}E{'-' if first < 0 else '+'}{abs(first)}"
     if exponent >= 0:
-        return minus + text + "0" * exponent
+        return minus + digits + "0" * exponent
     if first >= 0:
-        return f"{minus}{text[: first + 1]}.{text[first + 1 :]}"
-    return f"{minus}0.{'0' * (-first - 1)}{text}"
+        return f"{minus}{digits[: first + 1]}.{digits[first + 1 :]}"
+    return f"{minus}0.{'0' * (-first - 1)}{digits}"
+
+
+def _decimal(number: float, precision: int) -> tuple[str, int]:
+    """Decimal digits and exponent as llvm::APFloat::toString finds them: cut by powers of ten, then rounded half up."""
+    significand, denominator = number.as_integer_ratio()
+    exponent = 1 - denominator.bit_length()  # number = significand * 2**exponent
+    significand *= 5**-exponent  # = significand * 10**exponent
+    needed = (precision * 196 + 58) // 59  # bits; 196/59 is just above log2(10)
+    removable = max(significand.bit_length() - needed, 0) * 59 // 196
+    significand //= 10**removable
+    text, exponent = str(significand), exponent + removable
+    if len(text) > precision:
+        dropped = len(text) - precision
+        text = str(int(text[:precision]) + (text[precision] >= "5"))
+        exponent += dropped
+    stripped = text.rstrip("0")
+    return stripped, exponent + len(text) - len(stripped)
 
 
 def format_element(x: np.generic, dtype: str) -> str:
@@ -84,7 +101,7 @@ def format_dense(value: np.ndarray, dtype: str) -> str:
     if value.size == 0:
         return "dense<>"
     if value.size > _HEX_LIMIT:
-        little = np.ascontiguousarray(value)
+        little = np.asarray(value, order="C")
         return f'dense<"0x{little.tobytes().hex().upper()}">'
     return f"dense<{_nested(value, dtype)}>"
 

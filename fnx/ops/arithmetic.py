@@ -6,9 +6,8 @@ from typing import Any
 
 from fnx.core.dtypes import ALL, BOOL, FLOATS, NUMBERS
 from fnx.core.primitive import NotDifferentiable
-from fnx.ops.bitwise import and_
+from fnx.ops.bitwise import and_, or_
 from fnx.ops.comparison import eq, gt, lt, select
-
 from fnx.ops.families import add as add
 from fnx.ops.families import add_p as add_p
 from fnx.ops.families import apply, apply_binary, constant_like, elementwise
@@ -263,7 +262,7 @@ clamp_p = elementwise(
     jvp=(
         lambda t, out, low, x, high: select(and_(gt(low, x), lt(low, high)), t, 0),
         lambda t, out, low, x, high: select(and_(gt(x, low), lt(x, high)), t, 0),
-        lambda t, out, low, x, high: select(lt(high, x), t, 0),
+        lambda t, out, low, x, high: select(or_(lt(high, x), lt(high, low)), t, 0),
     ),
     lower=lambda b, low, x, high: b.clamp(low, x, high),
 )

@@ -111,6 +111,8 @@ def _extremum_jvp(
 ) -> tuple[Any]:
     # The mean of the tangents of all elements that are equal to the extremum.
     (x,), (t,), (out,) = primals, tangents, outs
+    if math.prod(x.shape) == 0:  # the extremum of nothing is a constant
+        return (None,)
     is_extremum = convert(eq(x, spread(out, x.shape, axes)), dtype=t.dtype)
     count = reduce_sum(is_extremum, axes=axes)
     return (div(reduce_sum(mul(t, is_extremum), axes=axes), count),)

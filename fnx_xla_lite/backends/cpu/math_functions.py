@@ -13,7 +13,9 @@ from llvmlite import ir
 
 from fnx_xla_lite.backends.cpu import (
     math_erf,
+    math_erf_inv,
     math_exp,
+    math_gamma,
     math_inverse_trig,
     math_log,
     math_power,
@@ -46,6 +48,9 @@ MATH: dict[str, MathFunction] = {
     "rsqrt": _same(math_power.rsqrt, in_place=True),
     "erf": _same(math_erf.erf, in_place=True),
     "erfc": MathFunction(math_erf.erfc, None),
+    "erf_inv": MathFunction(math_erf_inv.erf_inv, None),
+    "lgamma": MathFunction(math_gamma.lgamma, None),
+    "digamma": MathFunction(math_gamma.digamma, None),
     "sine": MathFunction(math_trig.sin_f64, math_trig.sin_f32),
     "cosine": MathFunction(math_trig.cos_f64, math_trig.cos_f32),
     "tan": MathFunction(math_trig.tan_f64, math_trig.tan_f32),

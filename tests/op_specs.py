@@ -1,11 +1,12 @@
-"""Op specs: for each first-order primitive, how to draw valid operands, what it means, and what is linear in what.
+"""Op specs: for each first-order primitive, valid operands, its meaning, and what it is linear in.
 
-The tests of ``tests/fnx/ops`` and the laws walk `SPECS`, which must have one row for each primitive of ``fnx.ops``.
+The tests of ``tests/fnx/ops`` and the laws walk `SPECS`, which has one row for each primitive of
+``fnx.ops``.
 
 >>> spec = SPECS["dot_general"]
->>> case = spec.case(seed=0, dtype=np.dtype("float32"))     # deterministic: a case depends on the seed only
+>>> case = spec.case(seed=0, dtype=np.dtype("float32"))  # the same case for the same seed
 >>> outs = bind(REGISTRY[spec.name], *case.args, **case.params)
->>> expected = spec.expected(case)                          # computed in float64, rounded to the results' dtypes
+>>> expected = spec.expected(case)  # a tuple, computed in float64 where results are floats
 """
 
 from __future__ import annotations
@@ -19,8 +20,22 @@ from typing import Any
 import mpmath
 import numpy as np
 
-from fnx.core.dtypes import ALL, BFLOAT16, BOOL, FLOAT16, FLOAT32, FLOAT64, FLOATS, INT8, INT32, INT64
-from fnx.core.dtypes import UINT8, UINT32, UINT64, as_dtype
+from fnx.core.dtypes import (
+    ALL,
+    BFLOAT16,
+    BOOL,
+    FLOAT16,
+    FLOAT32,
+    FLOAT64,
+    FLOATS,
+    INT8,
+    INT32,
+    INT64,
+    UINT8,
+    UINT32,
+    UINT64,
+    as_dtype,
+)
 
 FLOAT_DTYPES = (FLOAT64, FLOAT32, BFLOAT16, FLOAT16)
 INT_DTYPES = (INT32, UINT8, INT64, UINT32, INT8, UINT64)
@@ -71,7 +86,7 @@ class Draw:
     def array(
         self, shape: tuple[int, ...], bounds: Bounds = (-3, 3), dtype: np.dtype | None = None
     ) -> np.ndarray:
-        """Values within bounds: floats uniform, integers small (not negative where unsigned), bools."""
+        """Values within bounds: floats uniform, integers small and fit for the dtype, bools."""
         dtype = dtype or self.dtype
         if dtype == BOOL:
             return self.rng.random(shape) < 0.5
@@ -82,7 +97,7 @@ class Draw:
         return np.asarray(self.rng.integers(low, max(low, high) + 1, shape)).astype(dtype)
 
     def distinct(self, shape: tuple[int, ...]) -> np.ndarray:
-        """Values that differ from each other by a quarter at least: no kink of an extremum is near."""
+        """Values that differ by a quarter at least, so that no extremum is near a kink."""
         values = self.rng.permutation(math.prod(shape)).reshape(shape)
         if self.dtype == BOOL:
             return values % 2 == 0
@@ -96,9 +111,9 @@ class OpSpec:
     Attributes:
         name: the primitive's name in ``REGISTRY``.
         draw: draws a valid case, away from kinks and poles, of a dtype given by the `Draw`.
-        reference: the meaning, ``reference(*args, **params)``; floats arrive as float64, all else as drawn.
-            Returns an array, or a tuple of arrays for several results.
-        dtypes: the dtypes that ``draw`` takes. Derivatives are checked in float64, if that is one of them.
+        reference: the meaning, ``reference(*args, **params)``; floats arrive as float64, all else as
+            drawn. Returns an array, or a tuple of arrays for several results.
+        dtypes: the dtypes that ``draw`` takes. Derivatives are checked in float64.
         wrt: operands with a derivative.
         linear: groups of operands in which it is jointly linear; each is tested for transposition.
         ulps: tolerance, in units of the dtype's precision, relative to ``max(1, |expected|)``.
@@ -358,7 +373,9 @@ def _draw_broadcast(d: Draw) -> Case:
 def _broadcast_reference(x: np.ndarray, shape: tuple, dimensions: tuple) -> np.ndarray:
     out = np.empty(shape, x.dtype)
     for index in np.ndindex(*shape):
-        out[index] = x[tuple(index[a] if n > 1 else 0 for a, n in zip(dimensions, x.shape, strict=True))]
+        out[index] = x[
+            tuple(index[a] if n > 1 else 0 for a, n in zip(dimensions, x.shape, strict=True))
+        ]
     return out
 
 
@@ -386,12 +403,16 @@ def _draw_pad(d: Draw) -> Case:
     shape = d.shape()
     interior = d.integers(len(shape), 0, 2)
     low = tuple(d.integer(-min(n, 1), 2) for n in shape)
-    high = tuple(d.integer(-1 if n > 1 or lo > 0 else 0, 2) for n, lo in zip(shape, low, strict=True))
+    high = tuple(
+        d.integer(-1 if n > 1 or lo > 0 else 0, 2) for n, lo in zip(shape, low, strict=True)
+    )
     params = {"low": low, "high": high, "interior": interior}
     return Case((d.array(shape), d.array(())), params)
 
 
-def _pad_reference(x: np.ndarray, value: np.ndarray, low: tuple, high: tuple, interior: tuple) -> np.ndarray:
+def _pad_reference(
+    x: np.ndarray, value: np.ndarray, low: tuple, high: tuple, interior: tuple
+) -> np.ndarray:
     sizes = zip(low, x.shape, interior, high, strict=True)
     out = np.full([lo + n + max(n - 1, 0) * gap + hi for lo, n, gap, hi in sizes], value, x.dtype)
     for index in np.ndindex(*x.shape):
@@ -425,12 +446,16 @@ def _strided(x: np.ndarray, start: tuple, limit: tuple, strides: tuple) -> np.nd
     return x[tuple(map(slice, start, limit, strides))]
 
 
+def _permuted(x: np.ndarray, permutation: tuple) -> np.ndarray:
+    return x.transpose(permutation)
+
+
 _linear = {"dtypes": ALL_DTYPES, "wrt": (0,), "linear": ((0,),), "ulps": 1}
 
 _STRUCTURE = (
     OpSpec("broadcast_in_dim", _draw_broadcast, _broadcast_reference, **_linear),
     OpSpec("reshape", _draw_reshape, lambda x, shape: x.reshape(shape), **_linear),
-    OpSpec("transpose", _draw_transpose, lambda x, permutation: x.transpose(permutation), **_linear),
+    OpSpec("transpose", _draw_transpose, _permuted, **_linear),
     OpSpec("slice", _draw_slice, _strided, **_linear),
     OpSpec("reverse", _draw_reverse, lambda x, dimensions: np.flip(x, dimensions), **_linear),
     OpSpec(
@@ -452,7 +477,9 @@ _STRUCTURE = (
 # Reduction and contraction ------------------------------------------------------------------------
 
 
-def _reduction(name: str, reference: Callable[..., Any], *, distinct: bool = False, **facts: Any) -> OpSpec:
+def _reduction(
+    name: str, reference: Callable[..., Any], *, distinct: bool = False, **facts: Any
+) -> OpSpec:
     def draw(d: Draw) -> Case:
         shape = d.shape()
         x = d.distinct(shape) if distinct else d.array(shape, (0.5, 2.0))
@@ -565,7 +592,9 @@ def _update_reference(x: np.ndarray, update: np.ndarray, *starts: np.ndarray) ->
     return out
 
 
-def _draw_windows(d: Draw, *, of_size_one: bool) -> tuple[tuple[int, ...], np.ndarray, dict[str, Any]]:
+def _draw_windows(
+    d: Draw, *, of_size_one: bool
+) -> tuple[tuple[int, ...], np.ndarray, dict[str, Any]]:
     """Operand shape, index vectors and dimension numbers; window sizes are among them."""
     n_batching = d.integer(0, 1)
     batch = d.shape(n_batching, 2)
@@ -602,7 +631,11 @@ def _draw_gather(d: Draw) -> Case:
 
 
 def _each_window(
-    shape: tuple[int, ...], indices: np.ndarray, slice_sizes: tuple[int, ...], dims: dict[str, Any], clip: bool
+    shape: tuple[int, ...],
+    indices: np.ndarray,
+    slice_sizes: tuple[int, ...],
+    dims: dict[str, Any],
+    clip: bool,
 ) -> Any:
     """Pairs of places: in the windows' array, and in the operand (None where it is outside)."""
     batch = indices.shape[:-1]
@@ -618,7 +651,9 @@ def _each_window(
                 start = int(indices[b][entry])
                 limit = shape[axis] - slice_sizes[axis]
                 place[axis] = min(max(start, 0), limit) if clip else start
-            pairs = zip(dims["operand_batching_dims"], dims["start_indices_batching_dims"], strict=True)
+            pairs = zip(
+                dims["operand_batching_dims"], dims["start_indices_batching_dims"], strict=True
+            )
             for axis, other in pairs:
                 place[axis] = b[other]
             for axis, i in zip(kept, inner, strict=True):
@@ -629,7 +664,9 @@ def _each_window(
             yield at, tuple(place) if inside else None
 
 
-def _window_shape(indices: np.ndarray, slice_sizes: tuple[int, ...], dims: dict[str, Any]) -> tuple[int, ...]:
+def _window_shape(
+    indices: np.ndarray, slice_sizes: tuple[int, ...], dims: dict[str, Any]
+) -> tuple[int, ...]:
     gone = dims["collapsed_slice_dims"] + dims["operand_batching_dims"]
     window = iter([n for axis, n in enumerate(slice_sizes) if axis not in gone])
     outer = iter(indices.shape[:-1])
@@ -637,7 +674,9 @@ def _window_shape(indices: np.ndarray, slice_sizes: tuple[int, ...], dims: dict[
     return tuple(next(window if n in dims["offset_dims"] else outer) for n in range(rank))
 
 
-def _gather_reference(x: np.ndarray, indices: np.ndarray, slice_sizes: tuple, **dims: Any) -> np.ndarray:
+def _gather_reference(
+    x: np.ndarray, indices: np.ndarray, slice_sizes: tuple, **dims: Any
+) -> np.ndarray:
     out = np.zeros(_window_shape(indices, slice_sizes, dims), x.dtype)
     for at, place in _each_window(x.shape, indices, slice_sizes, dims, clip=True):
         out[at] = x[place]
@@ -685,6 +724,5 @@ _INDEXING = (
 )  # fmt: skip
 
 SPECS: dict[str, OpSpec] = {
-    spec.name: spec
-    for spec in (*_UNARY, *_BINARY, *_OTHERS, *_STRUCTURE, *_REDUCTION, *_INDEXING)
+    spec.name: spec for spec in (*_UNARY, *_BINARY, *_OTHERS, *_STRUCTURE, *_REDUCTION, *_INDEXING)
 }

@@ -1,1 +1,1 @@
-"""Ops: every first-order primitive, one block each, and the strict public function that applies it."""
+"""Ops: the first-order primitives, one block each, and the strict functions that apply them."""

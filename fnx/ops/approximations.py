@@ -1,6 +1,6 @@
 """Approximations: special functions that NumPy lacks, vectorised, in float64, to about 1e-15.
 
-The polynomials are Chebyshev expansions in ``u`` in [-1, 1], fitted with 60 digits and rounded once.
+The polynomials are Chebyshev expansions in ``u`` in [-1, 1], fitted with 60 digits, rounded once.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def _polynomial(coefficients: tuple[float, ...], u: Any) -> Any:
 
 
 def _erfc_of_large(xp: Any, x: Any) -> Any:
-    """erfc for x >= 1, as exp(-x^2) times a slowly varying factor."""
+    """Erfc for x >= 1, as exp(-x^2) times a slowly varying factor."""
     x = xp.clip(x, 1.0, 28.0)  # erfc(28) < 1e-342 is 0 in float64
     t = (x - 4) / (x + 4)
     factor = _polynomial(_ERFCX, (t - 0.075) / 0.675) / (1 + 2 * x)
@@ -68,7 +68,9 @@ def erf(xp: Any, x: Any) -> Any:
     """The error function, 2/sqrt(pi) times the integral of exp(-t^2) from 0 to x."""
     size = xp.absolute(x)
     tail = xp.copysign(1 - _erfc_of_large(xp, size), x)
-    return xp.where(size > 1, tail, _erf_of_small(xp, xp.clip(x, -1, 1)))  # NaN comes from the latter
+    return xp.where(
+        size > 1, tail, _erf_of_small(xp, xp.clip(x, -1, 1))
+    )  # NaN comes from the latter
 
 
 def erfc(xp: Any, x: Any) -> Any:
@@ -79,7 +81,7 @@ def erfc(xp: Any, x: Any) -> Any:
 
 
 def erf_inv(xp: Any, y: Any) -> Any:
-    """The inverse of erf: Winitzki's closed form (error 2e-3), then two steps of Halley's method."""
+    """The inverse of erf: Winitzki's closed form (error 2e-3), two steps of Halley's method."""
     size = xp.absolute(y)
     log = xp.log1p(-size * size)
     a = 0.147
@@ -96,7 +98,10 @@ def erf_inv(xp: Any, y: Any) -> Any:
 
 
 def lgamma(xp: Any, x: Any) -> Any:
-    """log |gamma(x)|: a polynomial around its zeros 1 and 2, Stirling's series from 8 on, shifts between."""
+    """The logarithm of |gamma(x)|.
+
+    A polynomial around its zeros 1 and 2, Stirling's series from 8 on, shifts between.
+    """
     positive = xp.where(x < 0.5, 1 - x, x)  # gamma(x) gamma(1 - x) = pi / sin(pi x)
     result = xp.where(positive < SHIFT, _lgamma_of_small(xp, positive), _stirling(xp, positive))
     fraction = x - xp.floor(x)
@@ -108,7 +113,7 @@ def lgamma(xp: Any, x: Any) -> Any:
 
 
 def _lgamma_of_small(xp: Any, x: Any) -> Any:
-    """lgamma for 0.5 <= x < 8, moved into [1, 3] by gamma(x + 1) = x gamma(x)."""
+    """Lgamma for 0.5 <= x < 8, moved into [1, 3] by gamma(x + 1) = x gamma(x)."""
     x = xp.clip(x, 0.5, SHIFT)
     z, factor = x, 1.0
     for _ in range(SHIFT - 3):
@@ -130,7 +135,7 @@ def _stirling(xp: Any, x: Any) -> Any:
 
 
 def digamma(xp: Any, x: Any) -> Any:
-    """d/dx log gamma(x): the asymptotic series from 8 on, by shifts below, by reflection below 1/2."""
+    """The derivative of lgamma: asymptotic series from 8 on, shifts below, reflection below 1/2."""
     z = xp.where(x < 0.5, 1 - x, x)
     shift = 0.0
     for _ in range(SHIFT):

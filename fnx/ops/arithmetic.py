@@ -85,7 +85,7 @@ div_p = elementwise(
 
 
 def div(x: Any, y: Any) -> Any:
-    """Elementwise quotient. Integers round toward zero, and ``x / 0`` has all bits set, as in XLA."""
+    """Elementwise quotient. Integers round toward zero; ``x / 0`` has all bits set, as in XLA."""
     return apply_binary(div_p, x, y)
 
 
@@ -110,8 +110,9 @@ rem_p = elementwise(
 
 
 def rem(x: Any, y: Any) -> Any:
-    """Elementwise remainder of the division that truncates: it has the sign of ``x``; ``rem(x, 0) = x``
-    for integers and NaN for floats.
+    """Elementwise remainder of the division that truncates, with the sign of ``x``.
+
+    ``rem(x, 0)`` is ``x`` for integers and NaN for floats.
     """
     return apply_binary(rem_p, x, y)
 
@@ -219,7 +220,7 @@ def is_finite(x: Any) -> Any:
 
 
 def _share(t: Any, out: Any, x: Any, y: Any) -> Any:
-    """The part of ``t`` that goes to ``x``: all where ``x`` is the result, half where ``y`` is too."""
+    """What ``t`` adds: all of it where ``x`` is the result, half where ``y`` is too."""
     one = t.dtype.type(1)
     return mul(t, select(eq(x, out), select(eq(y, out), one / 2, one), 0))
 
@@ -235,7 +236,7 @@ max_p = elementwise(
 
 
 def max(x: Any, y: Any) -> Any:
-    """Elementwise larger value; NaN if either is. Where both are equal each gets half the gradient."""
+    """Elementwise larger value; NaN if either is. Equal ones share the gradient."""
     return apply_binary(max_p, x, y)
 
 
@@ -250,7 +251,7 @@ min_p = elementwise(
 
 
 def min(x: Any, y: Any) -> Any:
-    """Elementwise smaller value; NaN if either is. Where both are equal each gets half the gradient."""
+    """Elementwise smaller value; NaN if either is. Equal ones share the gradient."""
     return apply_binary(min_p, x, y)
 
 

@@ -105,7 +105,7 @@ def shift_right_logical(x: Any, y: Any) -> Any:
 
 def _shift_right_arithmetic(xp: Any, x: Any, y: Any) -> Any:
     signed = xp.asarray(x).view(f"i{x.dtype.itemsize}")
-    # The count is read as unsigned; from the number of bits on, only copies of the highest bit are left.
+    # The count is read as unsigned; from the number of bits on, only the highest bit is left.
     count = xp.minimum(_unsigned_view(xp, y), 8 * x.dtype.itemsize - 1)
     return xp.asarray(xp.right_shift(signed, count.astype(signed.dtype))).view(x.dtype)
 
@@ -120,7 +120,7 @@ shift_right_arithmetic_p = _bits(
 
 
 def shift_right_arithmetic(x: Any, y: Any) -> Any:
-    """Elementwise right shift that fills with copies of the highest bit, for unsigned integers too."""
+    """Elementwise right shift that repeats the highest bit, that of unsigned integers too."""
     return apply_binary(shift_right_arithmetic_p, x, y)
 
 
@@ -153,5 +153,3 @@ clz_p = _bits("clz", dtypes=INTS, numpy=_clz, lower=lambda b, x: b.count_leading
 def clz(x: Any) -> Any:
     """Number of zero bits before the highest one bit of each element."""
     return apply(clz_p, x)
-
-

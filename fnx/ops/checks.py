@@ -125,7 +125,7 @@ def _common_scalar_dtype(xs: tuple[Any, ...]) -> np.dtype:
 
 
 def _as_scalar(name: str, x: bool | int | float, dtype: np.dtype) -> Any:
-    """The scalar in another operand's dtype; still a Python scalar, so weak, if that is the same."""
+    """The scalar in another operand's dtype; still a Python scalar, so weak, if it can be."""
     if (type(x) is float and dtype not in FLOATS) or (type(x) is int and dtype in BOOLS):
         fail(name, f"the Python {type(x).__name__} {x} does not fit the other operand: {dtype}")
     if dtype in FLOATS:

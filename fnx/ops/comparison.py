@@ -118,6 +118,6 @@ select_p: Primitive = elementwise(
 
 
 def select(pred: Any, on_true: Any, on_false: Any) -> Any:
-    """Elementwise ``on_true`` where ``pred`` (a boolean array of the same shape), else ``on_false``."""
+    """Elementwise ``on_true`` where ``pred`` (booleans, of the same shape), else ``on_false``."""
     on_true, on_false = as_operands("select", on_true, on_false)
     return bind(select_p, pred, on_true, on_false)[0]

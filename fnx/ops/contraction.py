@@ -1,4 +1,4 @@
-"""Contraction: ``dot_general``, the sum of products over paired axes; every matrix product is one."""
+"""Contraction: ``dot_general``, sums of products over paired axes; every matrix product is one."""
 
 from __future__ import annotations
 
@@ -53,9 +53,7 @@ def _dot_numpy(
     result = preferred or lhs.dtype
     compute = FLOAT32 if result in SMALL_FLOATS else result
     lhs, rhs = (x if x.dtype == compute else x.astype(compute) for x in (lhs, rhs))
-    free = [
-        _free(x.ndim, b, c) for x, b, c in zip((lhs, rhs), batch, contracting, strict=True)
-    ]
+    free = [_free(x.ndim, b, c) for x, b, c in zip((lhs, rhs), batch, contracting, strict=True)]
     batches = [lhs.shape[axis] for axis in batch[0]]
     rows = [lhs.shape[axis] for axis in free[0]]
     columns = [rhs.shape[axis] for axis in free[1]]
@@ -94,7 +92,7 @@ def _dot_transpose(
 def _cotangent(
     ct: Any, aval: Aval, other: Any, contracting: Pair, batch: Pair, *, is_lhs: bool
 ) -> Any:
-    """The cotangent of one operand: ``ct`` contracted with the other operand over the latter's free axes.
+    """One operand's cotangent: ``ct`` and the other operand, contracted over the latter's free axes.
 
     ``contracting`` and ``batch`` give this operand's axes first.
     """
@@ -129,9 +127,7 @@ def _dot_batch(
 ) -> tuple[tuple[Any], tuple[int]]:
     # The batch axis of one operand only is one more free axis; of both, one more batch axis.
     contracting, batch = (
-        tuple(
-            pair[i] if axis is None else shifted(pair[i], axis) for i, axis in enumerate(axes)
-        )
+        tuple(pair[i] if axis is None else shifted(pair[i], axis) for i, axis in enumerate(axes))
         for pair in (contracting, batch)
     )
     left, right = axes
@@ -140,8 +136,7 @@ def _dot_batch(
         place = 0
     else:
         free = [
-            _free(len(x.shape), b, c)
-            for x, b, c in zip(inputs, batch, contracting, strict=True)
+            _free(len(x.shape), b, c) for x, b, c in zip(inputs, batch, contracting, strict=True)
         ]
         place = len(batch[0])
         place += free[0].index(left) if right is None else len(free[0]) + free[1].index(right)
@@ -170,7 +165,7 @@ def dot_general(
     batch: Pair = ((), ()),
     preferred: object = None,
 ) -> Any:
-    """The sum over ``contracting`` axes of the products of ``lhs`` and ``rhs``, for each index of ``batch`` axes.
+    """The sum over ``contracting`` axes of products, for each index along the ``batch`` axes.
 
     The result has the batch axes, then the other axes of ``lhs``, then those of ``rhs``.
 
@@ -179,8 +174,8 @@ def dot_general(
         rhs: an array of the same dtype.
         contracting: the axes of ``lhs`` to sum over, and the axes of ``rhs`` paired with them.
         batch: the axes of ``lhs``, and of ``rhs``, that run together and stay.
-        preferred: dtype of the sums and of the result, if it is not the operands' own. Products of float16,
-            bfloat16 and float8 are summed in float32 in any case.
+        preferred: dtype of the sums and of the result, if it is not the operands' own. Products of
+            float16, bfloat16 and float8 are summed in float32 in any case.
 
     Raises:
         FnxTypeError: if paired axes have different sizes, or the dtypes differ.
@@ -194,6 +189,6 @@ def dot_general(
             fail("dot_general", f"{what} must be two tuples of axes, got {pair}")
         pairs.append(tuple(integers("dot_general", what, axes) for axes in pair))
     preferred = None if preferred is None else as_dtype(preferred)
-    return bind(
-        dot_general_p, lhs, rhs, contracting=pairs[0], batch=pairs[1], preferred=preferred
-    )[0]
+    return bind(dot_general_p, lhs, rhs, contracting=pairs[0], batch=pairs[1], preferred=preferred)[
+        0
+    ]

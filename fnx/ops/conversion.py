@@ -61,8 +61,8 @@ convert_p = Primitive(
 def convert(x: Any, *, dtype: object, weak: bool = False) -> Any:
     """The elements in another dtype.
 
-    Floats become integers by truncation; what does not fit becomes the nearest integer that does, and
-    NaN becomes 0. Anything but zero is True.
+    Floats become integers by truncation; what does not fit becomes the nearest integer that does,
+    and NaN becomes 0. Anything but zero is True.
 
     Args:
         x: an array or scalar.

@@ -22,9 +22,7 @@ def _iota_type(*, shape: tuple[int, ...], dtype: np.dtype, dimension: int) -> tu
     return (aval,)
 
 
-def _iota_numpy(
-    xp: Any, *, shape: tuple[int, ...], dtype: np.dtype, dimension: int
-) -> tuple[Any]:
+def _iota_numpy(xp: Any, *, shape: tuple[int, ...], dtype: np.dtype, dimension: int) -> tuple[Any]:
     aligned = [1] * len(shape)
     aligned[dimension] = shape[dimension]
     line = xp.arange(shape[dimension]).astype(dtype).reshape(aligned)

@@ -1,4 +1,4 @@
-"""Elementwise: the public functions of the whole family under one name; each is defined in its own file."""
+"""Elementwise: the public functions of the whole family under one name."""
 
 from fnx.ops.arithmetic import abs as abs
 from fnx.ops.arithmetic import ceil as ceil

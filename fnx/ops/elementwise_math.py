@@ -9,9 +9,9 @@ from typing import Any
 from fnx.core.avals import Aval
 from fnx.core.dtypes import FLOATS, INTS, NUMBERS
 from fnx.core.trace import bind
+from fnx.ops.arithmetic import div, mul, sub
 from fnx.ops.checks import as_operands, fail, integers, is_scalar
 from fnx.ops.comparison import eq, select
-from fnx.ops.arithmetic import div, mul, sub
 from fnx.ops.families import (
     add,
     apply,

@@ -1,7 +1,7 @@
-"""Families: the rules that a whole family of primitives shares, and ``add``, the sum of the chain rule.
+"""Families: the rules that many primitives share, and ``add``, the sum of the chain rule.
 
-*Elementwise*: ``out[i] = f(x[i], y[i], ...)``. Operands have equal shapes; a scalar (a literal) may stand
-beside operands of any shape. *Reduction*: ``axes`` of one operand are combined into one value.
+*Elementwise*: ``out[i] = f(x[i], y[i], ...)``. Operands have equal shapes; a scalar (a literal) may
+stand beside operands of any shape. *Reduction*: ``axes`` of one operand are combined into one value.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ from fnx.ops.layout import broadcast_in_dim, expand, kept_batch_axis, move_axis,
 
 NOT_LINEAR = NotLinear()
 
-PartialRule = Callable[..., Any]  # (tangent, out, *primals, **params) -> this operand's contribution
+PartialRule = Callable[
+    ..., Any
+]  # (tangent, out, *primals, **params) -> this operand's contribution
 TransposeRule = Callable[..., Any]  # (cotangent, *inputs, **params) -> this operand's cotangent
 
 
@@ -77,7 +79,7 @@ def elementwise_type(
     result: np.dtype | None,
     *avals: Aval,
 ) -> tuple[Aval]:
-    """The type rule: operands of equal shapes and dtypes; ``result`` is the result's dtype if another."""
+    """The type rule: operands of equal shapes and dtypes; ``result`` is a dtype if another."""
     if len(avals) != arity:
         fail(name, f"takes {arity} operands, got {len(avals)}")
     check_dtypes(name, dtypes, *avals)
@@ -121,9 +123,7 @@ def _transpose_each(
     def transpose(cts: tuple[Any], inputs: tuple, **params: Any) -> tuple[Any, ...]:
         (ct,) = cts
         assert ct is None or all(
-            rule is not None
-            for rule, x in zip(rules, inputs, strict=True)
-            if isinstance(x, Linear)
+            rule is not None for rule, x in zip(rules, inputs, strict=True) if isinstance(x, Linear)
         )
         return tuple(
             rule(ct, *inputs, **params) if isinstance(x, Linear) and ct is not None else None
@@ -140,7 +140,7 @@ def batch_elementwise(
     size: int,
     **params: Any,
 ) -> tuple[tuple[Any, ...], tuple[int | None, ...]]:
-    """The same operation on operands that all have the batch axis in one place; literals need none."""
+    """The same operation with the batch axis in one place of all operands; literals need none."""
     axis = next((axis for axis in axes if axis is not None), None)
     if axis is not None:
         inputs = tuple(
@@ -156,12 +156,12 @@ def _aligned(x: Any, axis: int | None, target: int, size: int) -> Any:
 
 
 def spread_literal(x: Any, like: Any) -> Any:
-    """A literal in the shape of ``like``, for rules that compute with an operand before they combine it."""
+    """A literal in the shape of ``like``, for rules that compute with one operand alone."""
     return broadcast_in_dim(x, shape=like.shape, dimensions=()) if is_scalar(x) else x
 
 
 def with_equal_shapes(b: Any, operands: tuple[Any, ...]) -> tuple[Any, ...]:
-    """HLO operands of an elementwise operation with rank-0 literals broadcast, as StableHLO wants them."""
+    """HLO operands of an elementwise operation, literals broadcast as StableHLO wants them."""
     shape = next((x.type.shape for x in operands if x.type.shape), ())
     return tuple(x if x.type.shape == shape else b.broadcast_in_dim(x, shape, ()) for x in operands)
 
@@ -213,7 +213,7 @@ def reduction(
     jvp: Callable[..., tuple[Any]] | NotDifferentiable,
     lower: Callable[..., tuple[Any]],
 ) -> Primitive:
-    """A primitive that combines the elements along ``axes`` (a parameter) of its operand, not linearly.
+    """A primitive that combines the elements along the parameter ``axes``, not linearly.
 
     Args:
         name: the primitive's name.

@@ -1,4 +1,4 @@
-"""Gather and scatter: windows of an array at computed places; each is the transpose of the other."""
+"""Gather and scatter windows of an array at computed places; each is the other's transpose."""
 
 from __future__ import annotations
 
@@ -20,7 +20,15 @@ from fnx.ops.families import add
 from fnx.ops.layout import batched, broadcast_in_dim, move_axis, reshape
 from fnx.ops.precision import in_float32
 from fnx.ops.slicing import slice
-from fnx.ops.window_indices import Ints, batched_dims, check_dims, clipped_in_hlo, inverse, locate, window_axes
+from fnx.ops.window_indices import (
+    Ints,
+    batched_dims,
+    check_dims,
+    clipped_in_hlo,
+    inverse,
+    locate,
+    window_axes,
+)
 
 # gather ----------------------------------------------------------------------------------------
 
@@ -91,8 +99,8 @@ def gather(
 
     Args:
         x: the operand.
-        indices: integers whose last axis holds the index vectors. A window that would lie outside of
-            ``x`` is moved inside.
+        indices: integers whose last axis holds the index vectors. A window that would lie outside
+            of ``x`` is moved inside.
         slice_sizes: size of the windows along each axis of ``x``.
         start_index_map: the axis of ``x`` that each entry of an index vector is for.
         offset_dims: axes of the result that run inside a window.
@@ -121,7 +129,9 @@ def gather(
 def _window_sizes(x: Ints, updates: Ints, dims: dict[str, Ints]) -> Ints:
     """Window sizes along each axis of the operand, from the shape of the updates."""
     axes = dict(zip(window_axes(len(x), dims), dims["offset_dims"], strict=False))
-    return tuple(updates[axes[a]] if a in axes and axes[a] < len(updates) else 1 for a in range(len(x)))
+    return tuple(
+        updates[axes[a]] if a in axes and axes[a] < len(updates) else 1 for a in range(len(x))
+    )
 
 
 def _scatter_type(
@@ -212,7 +222,7 @@ def _scatter_transpose(
 
 
 def _survives(x: Ints, indices: Any, updates: Ints, sizes: Ints, params: dict[str, Any]) -> Any:
-    """Which updates are not overwritten by later ones: number them, scatter the numbers, read them back."""
+    """Which updates no later one overwrites: number them, scatter the numbers, read them back."""
     count = math.prod(updates)
     dtype = INT32 if count < 2**31 else INT64
     numbers = add(iota(shape=(count,), dtype=dtype, dimension=0), 1)
@@ -299,7 +309,7 @@ def scatter(
     kind: str = "add",
     mode: str = "drop",
 ) -> Any:
-    """``x`` with windows changed: the operation whose transpose is `gather`, with the same dimension numbers.
+    """``x`` with windows changed; the same dimension numbers as in `gather`, its transpose.
 
     Args:
         x: the operand.
@@ -310,8 +320,9 @@ def scatter(
         collapsed_slice_dims: axes of ``x`` that ``updates`` do not have.
         operand_batching_dims: axes of ``x`` that run together with axes of ``indices``.
         start_indices_batching_dims: these axes of ``indices``.
-        kind: ``"add"`` adds, ``"set"`` overwrites; of several updates of one place the last one counts.
-        mode: what happens to windows outside of ``x``: ``"drop"`` leaves them out, ``"clip"`` moves them inside.
+        kind: ``"add"`` adds, ``"set"`` overwrites: of several updates of one place the last counts.
+        mode: what happens to windows outside of ``x``: ``"drop"`` leaves them out, ``"clip"`` moves
+            them inside.
     """
     dims = {
         "start_index_map": start_index_map,

@@ -1,4 +1,4 @@
-"""Indexing: ``dynamic_slice``, ``dynamic_update_slice`` and ``take``; gather and scatter are their general forms."""
+"""Indexing: ``dynamic_slice``, ``dynamic_update_slice`` and ``take``."""
 
 from __future__ import annotations
 
@@ -191,7 +191,7 @@ dynamic_update_slice_p = Primitive(
 
 
 def dynamic_update_slice(x: Any, update: Any, *starts: Any) -> Any:
-    """``x`` with the part that begins at ``starts`` replaced by ``update``; starts as in `dynamic_slice`."""
+    """``x`` with the part at ``starts`` replaced by ``update``; starts as in `dynamic_slice`."""
     starts = as_operands("dynamic_update_slice", *starts) if starts else ()
     return bind(dynamic_update_slice_p, x, update, *starts)[0]
 
@@ -206,8 +206,9 @@ def take(x: Any, indices: Any, *, axis: int, mode: str = "clip") -> Any:
         x: an array.
         indices: an array of integers, of any rank.
         axis: an axis of ``x``, counted from 0.
-        mode: what an index outside of ``[0, n)`` means: ``"clip"`` the nearest element, ``"wrap"`` the index
-            modulo ``n``, ``"fill"`` NaN (floats), the least (signed) or the greatest (unsigned) integer, or True.
+        mode: what an index outside of ``[0, n)`` means: ``"clip"`` the nearest element, ``"wrap"``
+            the index modulo ``n``, ``"fill"`` NaN (floats), the least (signed) or the greatest
+            (unsigned) integer, or True.
 
     Raises:
         FnxTypeError: for an unknown mode, or if the axis is empty.

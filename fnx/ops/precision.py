@@ -1,4 +1,4 @@
-"""Precision: small floats (float16, bfloat16, float8) are computed wide and rounded once; extremes of dtypes."""
+"""Precision: small floats (float16, bfloat16, float8) are computed wide and rounded once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _WIDE_IN_HLO |= {f"ui{bits}": f"uint{bits}" for bits in (8, 16, 32, 64)}
 
 
 def in_float32(rule: Callable[..., Any]) -> Callable[..., Any]:
-    """A function ``rule(xp, *xs)`` that would round intermediate results: small floats reach it as float32."""
+    """A rule that would round intermediate results: small floats reach it as float32."""
 
     def run(xp: Any, *xs: Any, **params: Any) -> Any:
         dtype = xs[0].dtype
@@ -30,7 +30,7 @@ def in_float32(rule: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def in_float64(rule: Callable[..., Any]) -> Callable[..., Any]:
-    """An approximation written for float64, for all float dtypes: computed there and rounded once."""
+    """An approximation in float64, for all float dtypes: computed there and rounded once."""
 
     def run(xp: Any, *xs: Any, **params: Any) -> Any:
         wide = [x.astype(FLOAT64) for x in xs]
@@ -40,7 +40,7 @@ def in_float64(rule: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def lower_in_float32(rule: Callable[..., Any]) -> Callable[..., Any]:
-    """A function ``rule(b, x)`` that builds HLO: small floats are converted before and rounded after."""
+    """A rule that builds HLO of ``x``: small floats are converted before and rounded after."""
 
     def lower(b: Any, x: Any, **params: Any) -> Any:
         if x.type.dtype not in _SMALL_FLOATS_IN_HLO:
@@ -65,5 +65,5 @@ def highest(dtype: np.dtype) -> Any:
 
 
 def dtype_in_hlo(x: Any) -> np.dtype:
-    """The dtype of an HLO value that is no small float; its element type is spelled as in StableHLO."""
+    """The dtype of an HLO value, which is no small float, from its StableHLO name."""
     return np.dtype(_WIDE_IN_HLO[x.type.dtype])

@@ -1,4 +1,4 @@
-"""Random bits: the counter-based generator Threefry-2x32 (Salmon et al., SC 2011), 20 rounds, as in JAX."""
+"""Random bits: the counter-based Threefry-2x32 (Salmon et al., SC 2011), 20 rounds, as in JAX."""
 
 from __future__ import annotations
 
@@ -83,5 +83,5 @@ threefry2x32_p = Primitive(
 
 
 def threefry2x32(k0: Any, k1: Any, x0: Any, x1: Any) -> tuple[Any, Any]:
-    """Two random words for each counter ``(x0, x1)`` under the key ``(k0, k1)``, elementwise on uint32."""
+    """Two random words for each counter ``(x0, x1)`` under the key ``(k0, k1)``; all uint32."""
     return bind(threefry2x32_p, *as_operands("threefry2x32", k0, k1, x0, x1))

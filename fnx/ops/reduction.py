@@ -1,4 +1,4 @@
-"""Reduction over axes: sum (from ``layout``), product, extrema and logic; ``extremum`` has argmax and argmin."""
+"""Reduction over axes: product, extrema and logic; sum is in ``layout``, argmax in ``extremum``."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from fnx.ops.arithmetic import div, mul
 from fnx.ops.checks import integers
 from fnx.ops.comparison import eq
 from fnx.ops.conversion import convert
+from fnx.ops.extremum import argmax as argmax
+from fnx.ops.extremum import argmin as argmin
 from fnx.ops.families import add, reduction
 from fnx.ops.joining import concatenate
 from fnx.ops.layout import move_axis, reshape, spread
-from fnx.ops.extremum import argmax as argmax
-from fnx.ops.extremum import argmin as argmin
 from fnx.ops.layout import reduce_sum as reduce_sum
 from fnx.ops.precision import dtype_in_hlo, highest, in_float32, lower_in_float32, lowest
 from fnx.ops.slicing import slice

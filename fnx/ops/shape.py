@@ -1,4 +1,4 @@
-"""Shape: the public functions that move elements without computing; each is defined in its own file."""
+"""Shape: the public functions that move elements without computing, under one name."""
 
 from fnx.ops.joining import concatenate as concatenate
 from fnx.ops.joining import reverse as reverse

@@ -7,7 +7,7 @@ from typing import Any
 
 from fnx.core.avals import Aval
 from fnx.core.eager import aval_of
-from fnx.core.primitive import Linear, NotLinear, Primitive
+from fnx.core.primitive import Linear, Primitive
 from fnx.core.trace import bind
 from fnx.ops.arithmetic import sub
 from fnx.ops.checks import PYTHON_SCALARS, check_equal_dtypes, check_per_axis, fail, integers
@@ -95,9 +95,7 @@ def _pad_type(x: Aval, value: Aval, *, low: Ints, high: Ints, interior: Ints) ->
     return (Aval.of(shape, x.dtype, x.weak),)
 
 
-def _pad_numpy(
-    xp: Any, x: Any, value: Any, *, low: Ints, high: Ints, interior: Ints
-) -> tuple[Any]:
+def _pad_numpy(xp: Any, x: Any, value: Any, *, low: Ints, high: Ints, interior: Ints) -> tuple[Any]:
     avals = _pad_type(aval_of(x), aval_of(value), low=low, high=high, interior=interior)
     out = xp.empty(avals[0].shape, x.dtype)
     out.fill(value)

@@ -1,4 +1,4 @@
-"""Special functions: error functions and the logarithm of the gamma function with its derivatives."""
+"""Special functions: error functions, the logarithm of the gamma function and its derivatives."""
 
 from __future__ import annotations
 

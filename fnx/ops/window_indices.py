@@ -1,11 +1,13 @@
-"""Window indices: where the windows of gather and scatter lie, as NumPy indices, and their dimension numbers.
+"""Window indices: where the windows of gather and scatter lie, and their dimension numbers.
 
-Both operations move windows of one operand. The *index vectors* (the last axis of ``indices``) say where each window
-starts; the other axes of ``indices`` are batch axes. Dimension numbers are named as in StableHLO's ``gather``:
+Both operations move windows of one operand. The *index vectors* (the last axis of ``indices``) say
+where each window starts; the other axes of ``indices`` are batch axes. Dimension numbers are named
+as in StableHLO's ``gather``:
 
 * ``offset_dims``: axes of the result (gather) or the updates (scatter) that run inside a window,
-* ``collapsed_slice_dims``: axes of the operand in which windows have size 1, and which the result does not have,
-* ``operand_batching_dims`` with ``start_indices_batching_dims``: axes that run together in operand and indices,
+* ``collapsed_slice_dims``: axes of the operand, of window size 1, that the result does not have,
+* ``operand_batching_dims`` with ``start_indices_batching_dims``: axes of operand and indices that
+  run together,
 * ``start_index_map``: the axis of the operand that each entry of an index vector is for.
 """
 
@@ -38,7 +40,10 @@ def check_dims(name: str, x: Aval, indices: Aval, sizes: Ints, dims: Dims) -> In
     check_axes(name, x, gone, "collapsed and batching axes together")
     check_axes(name, x, dims["start_index_map"] + dims["operand_batching_dims"], "indexed axes")
     if len(dims["start_index_map"]) != indices.shape[-1]:
-        fail(name, f"start_index_map {dims['start_index_map']} does not fit index vectors of {indices}")
+        fail(
+            name,
+            f"start_index_map {dims['start_index_map']} does not fit index vectors of {indices}",
+        )
     if len(sizes) != x.ndim or any(
         not 0 <= size <= n or (axis in gone and size != 1)
         for axis, (size, n) in enumerate(zip(sizes, x.shape, strict=True))
@@ -61,8 +66,8 @@ def check_dims(name: str, x: Aval, indices: Aval, sizes: Ints, dims: Dims) -> In
 class Windows(NamedTuple):
     """Windows of an operand, as NumPy indexes them.
 
-    ``operand[None].transpose(order)[index]`` has the axes ``to_windows`` of the result; an index that is
-    outside (only if indices were not clipped) is False in ``inside``.
+    ``operand[None].transpose(order)[index]`` has the axes ``to_windows`` of the result; an index
+    that is outside (only if indices were not clipped) is False in ``inside``.
     """
 
     order: Ints
@@ -117,7 +122,7 @@ def _plus_one(axes: Ints) -> Ints:
 
 
 def batched_dims(dims: Dims, *, operand: bool, indices: bool) -> Dims:
-    """Dimension numbers with a batch axis, the first, in the operand, in the indices, or in both."""
+    """Dimension numbers with a new first axis in the operand, in the indices, or in both."""
     dims = dict(dims)
     if operand:
         for key in ("collapsed_slice_dims", "operand_batching_dims", "start_index_map"):

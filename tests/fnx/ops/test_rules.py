@@ -19,7 +19,7 @@ from fnx.core.eager import as_array
 from fnx.core.primitive import REGISTRY, Linear, NotDifferentiable, NotLinear
 from fnx.core.trace import bind, trace
 from fnx.lowering.lower import lower
-from fnx.ops.arithmetic import mul
+from fnx.ops.creation import zeros_like
 from fnx.transforms.jvp import jvp_flat
 from fnx_xla_lite.hlo.interpret import interpret
 from tests.op_specs import SPECS, Case, OpSpec
@@ -47,7 +47,9 @@ def assert_close(actual: Any, expected: Any, tolerance: float, note: str = "") -
     same = (actual == expected) | (np.isnan(actual) & np.isnan(expected))
     with np.errstate(invalid="ignore"):
         error = np.where(same, 0, np.abs(actual - expected) / np.maximum(1, np.abs(expected)))
-    assert not error.size or error.max() <= tolerance, f"error {error.max()} {note}\n{actual}\n{expected}"
+    assert not error.size or error.max() <= tolerance, (
+        f"error {error.max()} {note}\n{actual}\n{expected}"
+    )
 
 
 def test_every_primitive_has_a_spec() -> None:
@@ -73,7 +75,9 @@ def test_type_rule_says_what_the_numpy_rule_returns(spec: OpSpec) -> None:
         buffers = [np.ascontiguousarray(x).reshape(x.shape) for x in case.args]
         with np.errstate(all="ignore"):
             outs = primitive.numpy(np, *buffers, **case.params)
-        assert [(a.shape, a.dtype) for a in avals] == [(np.shape(x), np.asarray(x).dtype) for x in outs]
+        assert [(a.shape, a.dtype) for a in avals] == [
+            (np.shape(x), np.asarray(x).dtype) for x in outs
+        ]
 
 
 @every_spec
@@ -92,7 +96,7 @@ def test_lowered_to_hlo_it_means_the_same(spec: OpSpec) -> None:
             assert_close(result, right, 2 * spec.tolerance(right.dtype), note)
 
 
-# Derivatives -----------------------------------------------------------------------------------------
+# Derivatives ----------------------------------------------------------------------------------
 
 
 def directions(spec: OpSpec, case: Case, seed: int) -> list[np.ndarray]:
@@ -153,7 +157,7 @@ def test_second_derivative_agrees_with_central_differences(spec: OpSpec) -> None
 
         def tangent(*moving: Any, f: Any = apply, ts: list[Any] = directed) -> list[Any]:
             outs, out_ts = jvp_flat(f, moving, ts)
-            return [mul(y, 0.0) if t is None else t for y, t in zip(outs, out_ts, strict=True)]
+            return [zeros_like(y) if t is None else t for y, t in zip(outs, out_ts, strict=True)]
 
         points = [as_array(case.args[i]) for i in spec.wrt]
         (first,), (second,) = jvp_flat(tangent, points, directed)
@@ -217,7 +221,7 @@ def test_all_differentiable_primitives_are_checked() -> None:
         assert not spec.wrt or FLOAT64 in spec.dtypes, name
 
 
-# Batching --------------------------------------------------------------------------------------------
+# Batching -------------------------------------------------------------------------------------
 
 
 def batch_of(spec: OpSpec, dtype: np.dtype, seed: int, size: int) -> list[Case]:

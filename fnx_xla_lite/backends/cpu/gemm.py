@@ -22,7 +22,7 @@ from fnx_xla_lite.backends.cpu.gemm_epilogue import (
 )
 from fnx_xla_lite.backends.cpu.gemm_loops import element
 from fnx_xla_lite.backends.cpu.gemm_problem import Problem, problem_of
-from fnx_xla_lite.backends.cpu.gemm_types import INT64, POINTER, STORAGE, vector_of
+from fnx_xla_lite.backends.cpu.gemm_types import INT64, POINTER, STORAGE, skip_optimizing, vector_of
 from fnx_xla_lite.backends.cpu.target import Target
 from fnx_xla_lite.loops import ir as loops
 
@@ -79,10 +79,7 @@ def _emit_function(
     target: Target,
     epilogue: ir.Function | None,
 ) -> None:
-    if problem.m * problem.n * problem.k > 64**3:
-        # The loops around the microkernel need no optimising, and LLVM takes its time over them.
-        function.attributes.add("noinline")
-        function.attributes.add("optnone")
+    skip_optimizing(function)
     buffers, scratch, begin, end = function.args
     builder = ir.IRBuilder(function.append_basic_block("entry"))
     pointers = list(load_pointers(builder, kernel, buffers).values())

@@ -1,9 +1,9 @@
 """Packing: panels of an operand copied to scratch, ``panel[k][lane]``, in the compute type.
 
-A panel is ``width`` lanes wide (the register tile's rows or columns). Nothing outside of the operand is read; lanes past its edge
-hold copies of the last valid lane, zeros or what was there before. A store may spill past a row of the panel; the next row, the
-next panel or the scratch's pad takes it, so rows and panels are packed in increasing order. Strides are arguments: one function
-serves every product of a module.
+A panel is ``width`` lanes wide (the register tile's rows or columns) and is filled in groups of lanes. Nothing
+outside of the operand is read; lanes past its edge hold copies of the last valid lane, zeros or what was there before. A group may
+spill past its row of the panel into the next row, panel or the scratch's pad, so the last group comes first, and panels are packed
+in increasing order. Strides are arguments: one function serves every product of a module.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from llvmlite import ir
 
-from fnx_xla_lite.backends.cpu.gemm_loops import counted, element, smaller, total
+from fnx_xla_lite.backends.cpu.gemm_loops import carrying, counted, element, smaller
 from fnx_xla_lite.backends.cpu.gemm_problem import Operand
 from fnx_xla_lite.backends.cpu.gemm_types import (
     INT32,
@@ -24,6 +24,7 @@ from fnx_xla_lite.backends.cpu.gemm_types import (
     int64,
     lane_mask,
     masked_load,
+    skip_optimizing,
     vector_of,
     widen,
 )
@@ -32,8 +33,8 @@ QUARTER = 16  # bytes that shuffles exchange cheaply between vectors: an SSE or 
 
 
 @dataclass(frozen=True, slots=True)
-class Panel:
-    """The arguments of a packing function: addresses, strides (elements), width, valid lanes, depth."""
+class Group:
+    """One group of a panel: addresses of its first lane, strides (elements), how many lanes are valid, depth."""
 
     builder: ir.IRBuilder
     source: ir.Value
@@ -56,8 +57,8 @@ class Packing:
 
     @property
     def group(self) -> int:
-        """Lanes of the panel that the transposing method fills at once."""
-        return max(1, QUARTER // ITEMSIZE[self.dtype])
+        """Lanes that are filled at once: a vector, or the side of the squares that the transposing method turns."""
+        return QUARTER // ITEMSIZE[self.dtype] if self.method == "transpose" else self.lanes
 
 
 def packing_of(operand: Operand, dtype: str, lanes: int) -> Packing:
@@ -79,121 +80,117 @@ def packer(module: ir.Module, spec: Packing) -> ir.Function:
     kinds = [POINTER, INT64, INT64, POINTER, INT64, INT64, INT64]
     function = ir.Function(module, ir.FunctionType(ir.VoidType(), kinds), name)
     function.linkage = "internal"
+    skip_optimizing(function)
     for position in (0, 3):
         function.args[position].add_attribute("noalias")
     builder = ir.IRBuilder(function.append_basic_block("entry"))
-    _METHODS[spec.method](spec, Panel(builder, *function.args))
+    source, outer, step, panel, width, valid, depth = function.args
+    last = builder.sub(valid, int64(1))
+    top = builder.sub(last, builder.srem(last, int64(spec.group)))
+    with counted(builder, int64(0), valid, spec.group, name="back") as back:
+        lane = builder.sub(top, back)
+        first = element(builder, source, STORAGE[spec.source], builder.mul(lane, outer))
+        target = element(builder, panel, STORAGE[spec.dtype], lane)
+        count = smaller(builder, builder.sub(valid, lane), int64(spec.group))
+        group = Group(builder, first, outer, step, target, width, count, depth)
+        _METHODS[spec.method](spec, group)
     builder.ret_void()
     return function
 
 
-def _pack_runs(spec: Packing, panel: Panel) -> None:
-    """The operand is contiguous across the panel: copy one masked row per k."""
-    builder = panel.builder
+def _pack_runs(spec: Packing, group: Group) -> None:
+    """The operand is contiguous across the panel: copy one masked vector per k."""
+    builder = group.builder
     kind = vector_of(STORAGE[spec.source], spec.lanes)
-    with counted(builder, int64(0), panel.depth, name="k") as k:
-        row = _cell(panel, spec.source, panel.source, (k, panel.step))
-        target = _cell(panel, spec.dtype, panel.panel, (k, panel.width))
-        with counted(builder, int64(0), panel.valid, spec.lanes, name="lane") as lane:
-            mask = lane_mask(builder, builder.sub(panel.valid, lane), spec.lanes)
-            address = element(builder, row, STORAGE[spec.source], lane)
-            value = masked_load(builder, address, kind, mask, ITEMSIZE[spec.source])
-            value = widen(builder, value, spec.source, spec.dtype)
-            cell = element(builder, target, STORAGE[spec.dtype], lane)
-            builder.store(value, cell, align=ITEMSIZE[spec.dtype])
+    mask = lane_mask(builder, group.valid, spec.lanes)
+    with carrying(builder, int64(0), group.depth, 1, [group.source, group.panel]) as loop:
+        address, cell = loop.values
+        value = masked_load(builder, address, kind, mask, ITEMSIZE[spec.source])
+        value = widen(builder, value, spec.source, spec.dtype)
+        builder.store(value, cell, align=ITEMSIZE[spec.dtype])
+        loop.following = [
+            element(builder, address, STORAGE[spec.source], group.step),
+            element(builder, cell, STORAGE[spec.dtype], group.width),
+        ]
 
 
-def _pack_transposed(spec: Packing, panel: Panel) -> None:
-    """The operand is contiguous along k: transpose ``group`` lanes by ``lanes`` of k at a time.
+def _pack_transposed(spec: Packing, group: Group) -> None:
+    """The operand is contiguous along k: transpose squares of 16-byte vectors.
 
-    Rows of the panel past ``depth`` may be written: they spill into what is packed next, or into the pad.
+    The last square may write rows past ``depth``: they spill into what is packed next, or into the pad.
     """
-    builder = panel.builder
-    last = builder.sub(panel.valid, int64(1))
-    top = builder.and_(last, int64(-spec.group))
-    with counted(builder, int64(0), panel.depth, spec.lanes, name="k") as k:
-        mask = lane_mask(builder, builder.sub(panel.depth, k), spec.lanes)
-        with counted(builder, int64(0), panel.valid, spec.group, name="back") as back:
-            # Later lanes first: what they spill past the panel's width is the next row's first lanes.
-            lane = builder.sub(top, back)
-            rows = []
-            for i in range(spec.group):
-                present = smaller(builder, builder.add(lane, int64(i)), last)
-                row = _cell(panel, spec.source, panel.source, (present, panel.outer))
-                address = element(builder, row, STORAGE[spec.source], k)
-                kind = vector_of(STORAGE[spec.source], spec.lanes)
-                value = masked_load(builder, address, kind, mask, ITEMSIZE[spec.source])
-                rows.append(widen(builder, value, spec.source, spec.dtype))
-            _store_transposed(spec, panel, rows, k, lane)
-
-
-def _store_transposed(
-    spec: Packing, panel: Panel, rows: list[ir.Value], k: ir.Value, lane: ir.Value
-) -> None:
-    """Transpose every 16-byte column of ``rows`` and store it: the k-th element of all rows side by side."""
-    builder = panel.builder
-    columns = _transpose_quarters(builder, rows)
-    kind = ir.VectorType(INT32, spec.group)
-    for j in range(spec.lanes):
-        first = j // spec.group * spec.group
-        places = ir.Constant(kind, list(range(first, first + spec.group)))
-        column = columns[j % spec.group]
-        value = builder.shuffle_vector(column, ir.Constant(column.type, ir.Undefined), places)
-        target = _cell(panel, spec.dtype, panel.panel, (builder.add(k, int64(j)), panel.width))
-        builder.store(
-            value, element(builder, target, STORAGE[spec.dtype], lane), align=ITEMSIZE[spec.dtype]
-        )
-
-
-def _transpose_quarters(builder: ir.IRBuilder, rows: list[ir.Value]) -> list[ir.Value]:
-    """Transpose the squares that 16-byte quarters of two or four vectors form, by interleaving."""
-    if len(rows) == 1:
-        return rows
-    lanes, group = rows[0].type.count, len(rows)
-    if group == 2:
-        return [_interleave(builder, *rows, lanes, group, 1, half) for half in (0, 1)]
-    assert group == 4, group
-    upper = [_interleave(builder, rows[0], rows[1], lanes, group, 1, half) for half in (0, 1)]
-    lower = [_interleave(builder, rows[2], rows[3], lanes, group, 1, half) for half in (0, 1)]
-    return [
-        _interleave(builder, upper[j // 2], lower[j // 2], lanes, group, 2, j % 2) for j in range(4)
+    builder = group.builder
+    last = builder.sub(group.valid, int64(1))
+    rows = [
+        _cell(group, spec.source, group.source, smaller(builder, int64(i), last), group.outer)
+        for i in range(spec.group)
     ]
+    whole = builder.and_(group.depth, int64(-spec.group))
+    start = [*rows, group.panel]
+    with carrying(builder, int64(0), whole, spec.group, start) as loop:
+        loop.following = _turn_square(spec, group, loop.values, None)
+    with carrying(builder, whole, group.depth, spec.group, loop.values) as rest:
+        mask = lane_mask(builder, builder.sub(group.depth, rest.index), spec.group)
+        rest.following = _turn_square(spec, group, rest.values, mask)
 
 
-def _interleave(
-    builder: ir.IRBuilder, x: ir.Value, y: ir.Value, lanes: int, group: int, run: int, half: int
-) -> ir.Value:
-    """Runs of ``run`` elements from one half of every quarter of x and y in turn (x86's unpack)."""
-    places = []
-    for first in range(0, lanes, group):
-        start = first + half * group // 2
-        for offset in range(0, group // 2, run):
-            places += [start + offset + i for i in range(run)]
-            places += [lanes + start + offset + i for i in range(run)]
-    return builder.shuffle_vector(x, y, ir.Constant(ir.VectorType(INT32, lanes), places))
+def _turn_square(
+    spec: Packing, group: Group, places: list[ir.Value], mask: ir.Value | None
+) -> list[ir.Value]:
+    """``group`` lanes by as many steps of k: the rows and the panel's place before -> after."""
+    builder = group.builder
+    *rows, cell = places
+    kind = vector_of(STORAGE[spec.source], spec.group)
+    square = []
+    for row in rows:
+        if mask is None:
+            value = builder.load(row, typ=kind, align=ITEMSIZE[spec.source])
+        else:
+            value = masked_load(builder, row, kind, mask, ITEMSIZE[spec.source])
+        square.append(widen(builder, value, spec.source, spec.dtype))
+    for value in _transposed(builder, square):
+        builder.store(value, cell, align=ITEMSIZE[spec.dtype])
+        cell = element(builder, cell, STORAGE[spec.dtype], group.width)
+    return [*(element(builder, row, STORAGE[spec.source], spec.group) for row in rows), cell]
 
 
-def _pack_elements(spec: Packing, panel: Panel) -> None:
+def _transposed(builder: ir.IRBuilder, square: list[ir.Value]) -> list[ir.Value]:
+    """Transpose two vectors of two or four of four: interleave elements, then pairs (x86's unpack, ARM's zip)."""
+
+    def shuffled(x: ir.Value, y: ir.Value, *places: int) -> ir.Value:
+        return builder.shuffle_vector(x, y, ir.Constant(ir.VectorType(INT32, len(places)), places))
+
+    if len(square) == 2:
+        x, y = square
+        return [shuffled(x, y, 0, 2), shuffled(x, y, 1, 3)]
+    w, x, y, z = square
+    low, high = (0, 4, 1, 5), (2, 6, 3, 7)
+    result = []
+    for half in (low, high):
+        upper, lower = shuffled(w, x, *half), shuffled(y, z, *half)
+        result += [shuffled(upper, lower, 0, 1, 4, 5), shuffled(upper, lower, 2, 3, 6, 7)]
+    return result
+
+
+def _pack_elements(spec: Packing, group: Group) -> None:
     """Any strides, element by element."""
-    builder = panel.builder
-    with counted(builder, int64(0), panel.depth, name="k") as k:
-        row = _cell(panel, spec.source, panel.source, (k, panel.step))
-        target = _cell(panel, spec.dtype, panel.panel, (k, panel.width))
-        with counted(builder, int64(0), panel.valid, name="lane") as lane:
-            address = _cell(panel, spec.source, row, (lane, panel.outer))
+    builder = group.builder
+    with counted(builder, int64(0), group.depth, name="k") as k:
+        row = _cell(group, spec.source, group.source, k, group.step)
+        target = _cell(group, spec.dtype, group.panel, k, group.width)
+        with counted(builder, int64(0), group.valid, name="lane") as lane:
+            address = _cell(group, spec.source, row, lane, group.outer)
             value = builder.load(address, typ=STORAGE[spec.source])
             value = widen(builder, value, spec.source, spec.dtype)
             builder.store(value, element(builder, target, STORAGE[spec.dtype], lane))
 
 
-def _cell(panel: Panel, dtype: str, base: ir.Value, *terms: tuple[ir.Value, ir.Value]) -> ir.Value:
-    """The address of element ``sum(index * stride)`` from ``base``."""
-    builder = panel.builder
-    offset = total(builder, *(builder.mul(index, stride) for index, stride in terms))
-    return element(builder, base, STORAGE[dtype], offset)
+def _cell(group: Group, dtype: str, base: ir.Value, index: ir.Value, stride: ir.Value) -> ir.Value:
+    """The address of element ``index * stride`` from ``base``."""
+    return element(group.builder, base, STORAGE[dtype], group.builder.mul(index, stride))
 
 
-_METHODS: dict[str, Callable[[Packing, Panel], None]] = {
+_METHODS: dict[str, Callable[[Packing, Group], None]] = {
     "runs": _pack_runs,
     "transpose": _pack_transposed,
     "elements": _pack_elements,

@@ -143,3 +143,13 @@ def prefetch(builder: ir.IRBuilder, address: ir.Value, flags: list[ir.Constant])
     """A hint (``llvm.prefetch``: rw, locality, cache type); it never faults."""
     signature = ir.FunctionType(ir.VoidType(), [POINTER, *[INT32] * 3])
     builder.call(_declared(builder.module, "llvm.prefetch.p0", signature), [address, *flags])
+
+
+def skip_optimizing(function: ir.Function) -> None:
+    """Let LLVM translate ``function`` as it stands.
+
+    For loops that memory or a microkernel keeps waiting anyway: LLVM's loop strength reduction takes ten times as long over them
+    as all the rest of code generation, and they run no faster for it.
+    """
+    function.attributes.add("noinline")
+    function.attributes.add("optnone")

@@ -93,94 +93,132 @@ def exp_of_reduced(part: Reduced) -> Lanes:
     return fma(part.r * part.r, q, part.r) + 1.0
 
 
+def exp_in_two_parts(part: Reduced) -> tuple[Lanes, Lanes]:
+    """e^r and what rounding took from it."""
+    q = horner(part.r, EXP_Q[part.r.dtype])
+    less_one = fma(part.r * part.r, q, part.tail) + part.r
+    grown = less_one + 1.0
+    return grown, less_one - (grown - 1.0)
+
+
 def exp_moderate(x: Lanes) -> Lanes:
     """e^x where the result is known to be a normal number."""
     part = reduce_by_ln2(x)
     return exp_of_reduced(part) * two_to(part.count, x.dtype)
 
 
+def scaled(x: Lanes, count: Lanes) -> Lanes:
+    """x 2^count, right into the subnormals: 2^count is applied as two factors of half the exponent each."""
+    half = count.shift_logical(1)
+    return x * two_to(half, x.dtype) * two_to(count - half, x.dtype)
+
+
 def exp(x: Lanes, halvings: int = 0) -> Lanes:
-    """e^x / 2^halvings, right into the subnormals: 2^k is applied as two factors of half the exponent each."""
+    """e^x / 2^halvings."""
     low, high = EXP_RANGE[x.dtype]
     part = reduce_by_ln2(at_most(at_least(x, low), high))
     count = part.count - halvings if halvings else part.count
-    half = count.shift_logical(1)
-    scaled = exp_of_reduced(part) * two_to(half, x.dtype)
-    return scaled * two_to(count - half, x.dtype)
+    return scaled(exp_of_reduced(part), count)
 
 
 def exp_times(x: Lanes, tail: Lanes, factor: Lanes, factor_tail: Lanes) -> Lanes:
-    """e^(x + tail) (factor + factor_tail) with about one rounding in all, right into the subnormals; tails are small."""
+    """e^(x + tail) (factor + factor_tail) with about one rounding in all; tails are small."""
     low, high = EXP_RANGE[x.dtype]
     part = reduce_by_ln2(at_most(at_least(x, low), high))
     inside = (x > low) & (x < high)  # an overflowed x has no meaningful tail
     rest = part.tail + where(inside, tail, 0.0)
     r = part.r + rest
-    rest = (part.r - r) + rest
-    less_one = fma(r * r, horner(r, EXP_Q[x.dtype]), rest) + r
-    grown = less_one + 1.0
-    lost = less_one - (grown - 1.0)
+    grown, lost = exp_in_two_parts(part._replace(r=r, tail=(part.r - r) + rest))
     product = fma(grown, factor, fma(lost, factor, grown * factor_tail))
-    half = part.count.shift_logical(1)
-    return product * two_to(half, x.dtype) * two_to(part.count - half, x.dtype)
+    return scaled(product, part.count)
 
 
-def expm1_reduced(part: Reduced) -> Lanes:
+def expm1_in_two_parts(part: Reduced) -> tuple[Lanes, Lanes]:
     """2^k e^r - 1 for k whose power is a normal number: (2^k - 1 + 2^k r) + 2^k (r^2 q + tail)."""
     scale = two_to(part.count, part.r.dtype)
     rest = fma(part.r * part.r, horner(part.r, EXP_Q[part.r.dtype]), part.tail)
-    return fma(scale, part.r, scale - 1.0) + scale * rest
+    return fma(scale, part.r, scale - 1.0), scale * rest
 
 
 def expm1(x: Lanes) -> Lanes:
     """e^x - 1."""
     low = {"f32": -30.0, "f64": -60.0}[x.dtype]
     high = {"f32": 88.0, "f64": 709.0}[x.dtype]
-    moderate = expm1_reduced(reduce_by_ln2(at_most(at_least(x, low), high)))
+    large, small = expm1_in_two_parts(reduce_by_ln2(at_most(at_least(x, low), high)))
     # Above ``high`` the 1 is far below the last bit. Tiny x: x itself, which also keeps -0.
-    return where(x > high, exp(x), where(x.equals(0.0), x, moderate))
+    return where(x > high, exp(x), where(x.equals(0.0), x, large + small))
 
 
-def expm1_nonnegative(x: Lanes, high: float) -> Lanes:
-    """e^x - 1 for x >= 0, saturating above ``high``."""
-    return expm1_reduced(reduce_by_ln2(at_most(x, high)))
+def expm1_nonnegative(x: Lanes, high: float) -> tuple[Lanes, Lanes]:
+    """e^x - 1 for x >= 0, saturating above ``high``, and what rounding took from it."""
+    large, small = expm1_in_two_parts(reduce_by_ln2(at_most(x, high)))
+    total = large + small
+    return total, (large - total) + small
+
+
+def divide_parts(top: Lanes, top_tail: Lanes, under: Lanes, under_tail: Lanes) -> tuple[Lanes, Lanes]:
+    """(top + top_tail) / (under + under_tail) as a quotient and its correction."""
+    reciprocal = 1.0 / under
+    quotient = top * reciprocal
+    residual = fma(-quotient, under, top) + fma(-quotient, under_tail, top_tail)
+    return quotient, residual * reciprocal
 
 
 def logistic(x: Lanes) -> Lanes:
-    """1 / (1 + e^-x), as e^-|x| / (1 + e^-|x|) for negative x; the rounding of 1 + e is fed back into the quotient."""
-    e = exp(-x.call("fabs"))
+    """1 / (1 + e^-x), as e^-|x| / (1 + e^-|x|) for negative x."""
+    low, _ = EXP_RANGE[x.dtype]
+    part = reduce_by_ln2(at_least(-x.call("fabs"), low))
+    grown, lost = exp_in_two_parts(part)
+    e = scaled(grown, part.count)
     total = e + 1.0
-    lost = e - (total - 1.0)
+    lost_total = e - (total - 1.0)
     reciprocal = 1.0 / total
-    # 1/(total + lost) = reciprocal (1 - lost reciprocal), and Newton's residual of the reciprocal itself
-    residual = fma(-reciprocal, total, 1.0) - lost * reciprocal
+    # Newton: 1 / (total + lost_total) = reciprocal (1 + residual)
+    residual = fma(-reciprocal, total, 1.0) - lost_total * reciprocal
     corrected = fma(reciprocal, residual, reciprocal)
-    return where(x < 0.0, e * corrected, corrected)
+    product = fma(grown, corrected, lost * corrected)
+    return where(x < 0.0, scaled(product, part.count), corrected)
 
 
 def tanh(x: Lanes) -> Lanes:
-    """Hyperbolic tangent: odd polynomial near zero, 1 - 2 / (e^2x + 1) elsewhere."""
+    """Hyperbolic tangent."""
     size = x.call("fabs")
-    if x.dtype == "f32":
-        square = x * x
-        small = fma(size * square, horner(square, TANH_SMALL), size)
-        large = 1.0 - 2.0 / (exp_moderate(at_most(size, 10.0) * 2.0) + 1.0)
-        result = where(size < 0.625, small, large)
-    else:
-        grown = expm1_nonnegative(size * 2.0, 44.0)
-        # t / (t + 2) below 1, 1 - 2 / (t + 2) above: the smaller error of the two
-        quotient = where(size < 0.5, grown, 2.0) / (grown + 2.0)
-        result = where(size < 0.5, quotient, 1.0 - quotient)
+    result = _tanh_f32(size) if x.dtype == "f32" else _tanh_f64(size)
     return result.call("copysign", x)
+
+
+def _tanh_f32(size: Lanes) -> Lanes:
+    """Odd polynomial near zero, 1 - 2 / (e^2x + 1) elsewhere."""
+    square = size * size
+    small = fma(size * square, horner(square, TANH_SMALL), size)
+    large = 1.0 - 2.0 / (exp_moderate(at_most(size, 10.0) * 2.0) + 1.0)
+    return where(size < 0.625, small, large)
+
+
+def _tanh_f64(size: Lanes) -> Lanes:
+    """t / (t + 2) near zero, 1 - 2 / (t + 2) elsewhere, t = e^2x - 1."""
+    grown, tail = expm1_nonnegative(size * 2.0, 44.0)
+    under = grown + 2.0
+    lost = (2.0 - under) + grown
+    lost = where(grown > 2.0, (grown - under) + 2.0, lost) + tail
+    near = size < 0.5
+    quotient, rest = divide_parts(
+        where(near, grown, 2.0), where(near, tail, 0.0), under, lost
+    )
+    return where(near, quotient + rest, (1.0 - quotient) - rest)
 
 
 def sinh(x: Lanes) -> Lanes:
     """Hyperbolic sine: (t + t / (t + 1)) / 2 with t = e^|x| - 1."""
     size = x.call("fabs")
-    grown = expm1_nonnegative(size, 40.0) * 0.5
-    moderate = grown + grown / fma(grown, 2.0, 1.0)
-    result = where(size > 25.0, exp(size, halvings=1), moderate)
-    return result.call("copysign", x)
+    grown, tail = expm1_nonnegative(size, 40.0)
+    under = grown + 1.0
+    lost = where(grown > 1.0, (grown - under) + 1.0, (1.0 - under) + grown)
+    quotient, rest = divide_parts(grown, tail, under, lost + tail)
+    total = grown + quotient
+    moderate = total + (((grown - total) + quotient) + (rest + tail))
+    result = where(size > 25.0, exp(size, halvings=1), moderate * 0.5)
+    return where(size < 2.0**-28, size, result).call("copysign", x)
 
 
 def cosh(x: Lanes) -> Lanes:

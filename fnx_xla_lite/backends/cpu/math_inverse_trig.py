@@ -100,7 +100,9 @@ def _asin_parts(x: Lanes) -> tuple[Lanes, Lanes, Lanes, Lanes]:
 def asin(x: Lanes) -> Lanes:
     """Inverse sine; NaN outside [-1, 1]."""
     far, _, s, rest = _asin_parts(x)
-    beyond = (HALF_PI[0] - s * 2.0) - fma(rest, 2.0, -HALF_PI[1])
+    base = HALF_PI[0] - s * 2.0
+    lost = (HALF_PI[0] - base) - s * 2.0
+    beyond = base - (fma(rest, 2.0, -HALF_PI[1]) - lost)
     return where(far, beyond, s + rest).call("copysign", x)
 
 

@@ -73,12 +73,14 @@ def split_exponent(x: Lanes) -> tuple[Lanes, Lanes]:
     return k, m
 
 
-def log_parts(f: Lanes, k: Lanes) -> Lanes:
-    """k ln 2 + log(1 + f)."""
+def log_parts(f: Lanes, k: Lanes, f_tail: Lanes | None = None) -> Lanes:
+    """k ln 2 + log(1 + f + f_tail), the tail being below the last bit of f."""
     high, low = LN2_EXACT[f.dtype]
     square = f * f
     half_square = square * 0.5
     tail = fma(square * f, horner(f, LOG_Q[f.dtype]), k * low)
+    if f_tail is not None:
+        tail = tail + f_tail
     return fma(k, high, f - (half_square - tail))
 
 
@@ -99,14 +101,17 @@ def log_specials(x: Lanes, result: Lanes, at_zero: Lanes) -> Lanes:
     return where(at_zero > 0.0, where(x < infinity, result, x), bad)
 
 
-def log1p_finite(x: Lanes) -> Lanes:
-    """log(1 + x) for -1 < x < infinity: u = 1 + x, and what rounding took from u is added to f."""
+def log1p_finite(x: Lanes, x_tail: Lanes | None = None) -> Lanes:
+    """log(1 + x + x_tail) for -1 < x < infinity: u = 1 + x, and what rounding took from u is added to f."""
     u = x + 1.0
     k, m = split_exponent(u)
     lost = where(x < 1.0, x - (u - 1.0), 1.0 - (u - x))
+    if x_tail is not None:
+        lost = lost + x_tail
     # 2^-k as m / u, exactly: both have the same significand; huge u lose nothing that matters (scale 0)
     scale = (m.bits - u.bits + (BIAS[x.dtype] << MANTISSA[x.dtype])).call("smax", 0).floats
-    return log_parts(fma(lost, scale, m - 1.0), k)
+    f = fma(lost, scale, m - 1.0)
+    return log_parts(f, k, fma(lost, scale, (m - 1.0) - f))
 
 
 def log1p(x: Lanes) -> Lanes:
@@ -120,8 +125,10 @@ def asinh(x: Lanes) -> Lanes:
     size = x.call("fabs")
     large = size > 2.0**28
     square = size * size
-    inner = size + square / ((square + 1.0).call("sqrt") + 1.0)
-    result = log1p_finite(where(large, size - 1.0, inner))
+    gain = square / ((square + 1.0).call("sqrt") + 1.0)  # below size
+    inner = size + gain
+    rest = gain - (inner - size)
+    result = log1p_finite(where(large, size - 1.0, inner), where(large, x.like(0.0), rest))
     result = where(large, result + LN2, result)
     # infinity and NaN answer themselves; below 2^-28 the rest is under the last bit
     usual = (size < float("inf")) & (size > 2.0**-28)
@@ -132,8 +139,10 @@ def acosh(x: Lanes) -> Lanes:
     """Inverse hyperbolic cosine: log1p(t + sqrt(2 t + t^2)) with t = x - 1, log(2 x) for large x."""
     large = x > 2.0**28
     t = x - 1.0
-    inner = t + fma(t, t, t * 2.0).call("sqrt")
-    result = log1p_finite(where(large, t, inner))
+    root = fma(t, t, t * 2.0).call("sqrt")  # above t
+    inner = root + t
+    rest = t - (inner - root)
+    result = log1p_finite(where(large, t, inner), where(large, t.like(0.0), rest))
     result = where(large, result + LN2, result)
     return where(x >= 1.0, where(x < float("inf"), result, x), x.like(float("nan")))
 

@@ -27,6 +27,7 @@ from fnx_xla_lite.loops.ir import (
 )
 from fnx_xla_lite.loops.program import Launch, Program, Slot
 from fnx_xla_lite.loops.verify import verify
+from fnx_xla_lite.runtime.executable import Executable
 
 GUARD = 0xA5  # what surrounds every buffer, and must be there afterwards
 SIZES = (1, 7, 16, 17, 100)
@@ -165,3 +166,13 @@ def check(
                 np.testing.assert_allclose(x64, y64, rtol=rtol, atol=rtol, err_msg=what)
             else:
                 np.testing.assert_array_equal(x, y, err_msg=what)
+
+
+def executable(made: Kernel) -> Executable:
+    """An executable of one kernel, for this machine, outside of the disk cache."""
+    program = program_of(made)
+    native = CpuBackend(host(), None).compile_program(program)
+    return Executable(
+        program, native.entry, stages=native.texts, cost=native.nanoseconds,
+        code_bytes=native.code_bytes, keep=native.keep,
+    )  # fmt: skip

@@ -77,12 +77,21 @@ class Load:
     dtype: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Const:
-    """A number of type ``dtype``; floats and ints as Python numbers, booleans as 0 or 1."""
+    """A number of type ``dtype``; floats and ints as Python numbers, booleans as 0 or 1.
+
+    Equal means same to the last bit: 0.0 and -0.0 differ, NaN equals itself.
+    """
 
     value: float | int
     dtype: str
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Const) and self.dtype == other.dtype and repr(self.value) == repr(other.value)
+
+    def __hash__(self) -> int:
+        return hash((repr(self.value), self.dtype))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Loops: fused computations become loop nests over planned memory."""

@@ -1,0 +1,82 @@
+"""Elementwise kernels: every result is computed at each index of one space, in as few and as long loops as its reads allow."""
+
+from __future__ import annotations
+
+from fnx_xla_lite.fusion.cuts import extents_of, find_cuts, natural_cuts
+from fnx_xla_lite.hlo.ir import Computation
+from fnx_xla_lite.loops.affine import ZERO, add, scale, shift, variable
+from fnx_xla_lite.loops.expressions import store
+from fnx_xla_lite.loops.ir import Affine, Kernel
+from fnx_xla_lite.loops.nest import Nest, NotAffineError
+from fnx_xla_lite.loops.schedule import CHUNK, worth_chunking
+
+
+def declare(nest: Nest) -> None:
+    """Inputs for the parameters, outputs for the results, in calling order."""
+    for number, parameter in enumerate(nest.body.parameters):
+        nest.memory[parameter] = nest.add_buffer(f"in{number}", parameter, "input")
+    for number, result in enumerate(nest.body.results):
+        nest.add_buffer(f"out{number}", result, "output")
+
+
+def build_elementwise(body: Computation, name: str, location: str | None) -> Kernel:
+    """One kernel for a computation whose results have equal sizes.
+
+    Raises:
+        NotAffineError: an index cannot be written.
+    """
+    nest = Nest(body)
+    declare(nest)
+    size = body.results[0].type.size
+    if size == 1:
+        _store_all(nest, ZERO)
+        return nest.finish(name, location)
+    extents = _extents(body, size)
+    atoms = [nest.new_atom(extent) for extent in extents]
+    flat, step = Affine(), size
+    for atom, extent in zip(atoms, extents, strict=True):
+        step //= extent
+        flat = add(flat, variable(atom, step))
+    for atom in atoms[:-1]:
+        nest.open_prefix(atom)
+    var, bound = open_vector(nest, atoms[-1], size // extents[-1])
+    _store_all(nest, flat)
+    nest.close_loop(var, "vector", bound)
+    return nest.finish(name, location)
+
+
+def _extents(body: Computation, size: int) -> tuple[int, ...]:
+    cuts = find_cuts(body)
+    wanted = frozenset().union(*(cuts.get(result, ()) for result in body.results))
+    extents = extents_of(wanted, size)
+    if extents is None:
+        extents = extents_of(natural_cuts(body.results[0].type.shape), size)
+    if extents is None:
+        raise NotAffineError("the cuts of a fusion do not divide one another")
+    return extents
+
+
+def open_vector(nest: Nest, atom: str, outer: int) -> tuple[str, Affine | None]:
+    """Open the vector loop over an atom, cut into parallel chunks if that is worth it; its variable and bound."""
+    extent = nest.extents[atom]
+    if not worth_chunking(extent, outer):
+        nest.open_loop(atom)
+        return atom, None
+    return open_chunked(nest, atom, CHUNK)
+
+
+def open_chunked(nest: Nest, atom: str, step: int) -> tuple[str, Affine | None]:
+    """Let ``atom = step * chunk + inner`` with a parallel loop over chunks; open the loop over ``inner``."""
+    extent = nest.extents[atom]
+    chunk, inner = nest.new_atom(-(-extent // step)), nest.new_atom(step)
+    nest.open_prefix(chunk)
+    nest.open_loop(inner)
+    nest.replacements[atom] = add(variable(chunk, step), variable(inner))
+    nest.depths[atom] = nest.depths[inner]
+    bound = shift(scale(variable(chunk), -step), extent) if extent % step else None
+    return inner, bound
+
+
+def _store_all(nest: Nest, flat: Affine) -> None:
+    for number, result in enumerate(nest.body.results):
+        store(nest, f"out{number}", result, flat)

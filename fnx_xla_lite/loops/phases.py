@@ -1,0 +1,106 @@
+"""Phases: in which pass over a row each value of a reduction's fusion is known, and which values a later pass must find stored.
+
+A value of phase ``p`` needs the results of the reductions of phases below ``p``. Phase 0 reads inputs only; in softmax the maximum
+is reduced in phase 0, ``exp(x - max)`` and its sum belong to phase 1, the quotient to phase 2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from fnx_xla_lite.fusion.cost import RELOAD, flops
+from fnx_xla_lite.hlo.ir import Computation, Instruction, Value
+
+
+@dataclass(slots=True)
+class Phases:
+    """The plan of one fused computation.
+
+    Attributes:
+        phase: the phase of each value; parameters have phase 0.
+        reduces: the reductions of each phase.
+        stored: values that are written when they are computed and read back in later phases.
+        count: number of phases, the last of which may reduce nothing.
+    """
+
+    phase: dict[Value, int] = field(default_factory=dict)
+    reduces: list[list[Instruction]] = field(default_factory=list)
+    stored: list[Value] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        """Number of passes over a row."""
+        return len(self.reduces)
+
+
+def plan_phases(body: Computation, full: list[Value]) -> Phases:
+    """Assign phases; ``full`` are the results that have the unreduced shape."""
+    plan = Phases(dict.fromkeys(body.parameters, 0))
+    for instr in body.instructions:
+        _place(instr, plan)
+    last = max((plan.phase[r] for r in full), default=-1)
+    while plan.count <= last:
+        plan.reduces.append([])
+    _find_stored(body, plan, full)
+    return plan
+
+
+def full_results(body: Computation) -> list[Value]:
+    """The results of the unreduced size; where nothing is reduced in truth, those that no reduction feeds."""
+    reduce = next(i for i in body.instructions if i.op == "reduce")
+    size, kept = reduce.operands[0].type.size, reduce.results[0].type.size
+    found = [r for r in body.results if r.type.size == size]
+    if size != kept:
+        return found
+    depends = {r for i in body.instructions if i.op == "reduce" for r in i.results}
+    for instr in body.instructions:
+        if not depends.isdisjoint(instr.operands):
+            depends.update(instr.results)
+    return [r for r in found if r not in depends]
+
+
+def _place(instr: Instruction, plan: Phases) -> None:
+    phase = max((plan.phase[x] for x in instr.operands), default=0)
+    if instr.op == "reduce":
+        while plan.count <= phase:
+            plan.reduces.append([])
+        plan.reduces[phase].append(instr)
+        phase += 1
+    for result in instr.results:
+        plan.phase[result] = phase
+
+
+def _find_stored(body: Computation, plan: Phases, full: Iterable[Value]) -> None:
+    """Walk from what each phase needs to values of earlier phases that cost too much to compute again."""
+    producers = {r: i for i in body.instructions for r in i.results}
+    size = next(i for i in body.instructions if i.op == "reduce").operands[0].type.size
+    costs = _tree_costs(body)
+    order = {r: n for n, i in enumerate(body.instructions) for r in i.results}
+    todo = [(r, plan.phase[r]) for r in full]
+    for phase, reduces in enumerate(plan.reduces):
+        todo += [(x, phase) for i in reduces for x in i.operands[: len(i.results)]]
+    seen, stored = set(todo), set()
+    while todo:
+        value, phase = todo.pop()
+        instr = producers.get(value)
+        if instr is None or instr.op == "reduce":
+            continue
+        if plan.phase[value] < phase and costs[value] > RELOAD and value.type.size == size:
+            stored.add(value)
+            phase = plan.phase[value]
+        for need in ((x, phase) for x in instr.operands):
+            if need not in seen:
+                seen.add(need)
+                todo.append(need)
+    plan.stored = sorted(stored, key=order.__getitem__)
+
+
+def _tree_costs(body: Computation) -> dict[Value, int]:
+    """Additions to compute one element from memory and from reduced values."""
+    costs: dict[Value, int] = dict.fromkeys(body.parameters, 0)
+    for instr in body.instructions:
+        total = 0 if instr.op == "reduce" else flops(instr) + sum(costs[x] for x in instr.operands)
+        for result in instr.results:
+            costs[result] = min(total, 1 << 30)
+    return costs

@@ -1,0 +1,12 @@
+"""Schedule: into which parallel chunks long loops are cut. Depends on shapes alone, never on the number of threads."""
+
+from __future__ import annotations
+
+CHUNK = 4096  # elements of one parallel task of a long one-dimensional loop
+FEW_TASKS = 16  # with fewer outer iterations than this, a long inner loop is cut into chunks
+PARTIAL = 8192  # elements that one task of a split reduction sums
+
+
+def worth_chunking(extent: int, outer: int) -> bool:
+    """Whether a loop of ``extent`` inside ``outer`` parallel iterations is cut into parallel chunks."""
+    return extent > 2 * CHUNK and outer < FEW_TASKS

@@ -1,0 +1,301 @@
+"""``x[index]``: an index, as NumPy writes it, becomes slices, reversals and one `take`.
+
+`plan_index` takes an index apart; `read` applies the plan, and `fnx.numpy.updates` its inverse.
+Static ints out of range raise; traced indices out of range read the nearest element.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fnx.core.array import Array, wrap
+from fnx.core.dtypes import BOOL, INT32, INT64, INTS, UNSIGNED
+from fnx.core.sources import current_source
+from fnx.core.trace import Tracer, current_trace
+from fnx.errors import FnxError
+from fnx.numpy.promotion import (
+    as_array,
+    as_operand,
+    broadcast_operand,
+    broadcast_shapes,
+    cast,
+    describe,
+    type_error,
+)
+from fnx.ops import arithmetic, comparison, gather, layout
+from fnx.ops import shape as ops
+
+_ABSTRACT_MASK = (
+    "Write fnx.numpy.where(mask, x, other) to choose values, x.at[mask].set(value) to change them,\n"
+    "or fnx.numpy.sum(x, where=mask) and the like to leave elements out."
+)
+
+
+class FnxIndexError(FnxError, IndexError):
+    """An index that an array does not have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """``start:stop:step`` of an axis, ``step > 0``, taken backwards if ``backwards``."""
+
+    start: int
+    stop: int
+    step: int = 1
+    backwards: bool = False
+
+    @property
+    def count(self) -> int:
+        """How many elements it takes."""
+        return len(range(self.start, self.stop, self.step))
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """An index taken apart.
+
+    Attributes:
+        spans: for each axis of the array, what is sliced of it; the whole where it is picked.
+        dropped: the axes indexed by a static int, of size 1 after slicing.
+        picked: the axes indexed by integer arrays, counted without the dropped ones.
+        arrays: these arrays, broadcast to ``pick_shape``.
+        pick_shape: their shape.
+        position: where their axes stand among the axes that are left.
+        shape: the shape of the result, with the new axes.
+    """
+
+    spans: tuple[Span, ...]
+    dropped: tuple[int, ...]
+    picked: tuple[int, ...]
+    arrays: tuple[Any, ...]
+    pick_shape: tuple[int, ...]
+    position: int
+    shape: tuple[int, ...]
+
+
+def getitem(x: Any, index: Any) -> Any:
+    """``x[index]``."""
+    if type(x) is Array and _is_static(index) and current_trace() is None:
+        return _view(x, index)
+    return read(x, plan_index(x, index))
+
+
+def _is_static(index: Any) -> bool:
+    entries = index if type(index) is tuple else (index,)
+    return all(type(i) is int or type(i) is slice or i is None or i is ... for i in entries)
+
+
+def _view(x: Array, index: Any) -> Array:
+    try:
+        return wrap(x._buffer[index], x.aval.weak)
+    except (IndexError, ValueError, TypeError):
+        plan_index(x, index)  # raises what explains it
+        raise
+
+
+def index_error(message: str) -> FnxIndexError:
+    """The error to raise, with the user's line."""
+    return FnxIndexError(message, source=current_source())
+
+
+def plan_index(x: Any, index: Any) -> Plan:
+    """Take an index of ``x`` apart.
+
+    Raises:
+        FnxIndexError: for too many indices, and for static ints out of range.
+        FnxTypeError: for what is no index, and for boolean masks whose elements are not known.
+    """
+    entries = _expanded(x, index)
+    has_arrays = any(isinstance(entry, Array | Tracer) for entry in entries)
+    axis = 0
+    spans: list[Span] = []
+    for entry in entries:
+        if entry is None:
+            continue
+        size = x.aval.shape[axis]
+        if type(entry) is int:
+            start = _in_range(x, entry, axis)
+            spans.append(Span(0, size) if has_arrays else Span(start, start + 1))
+        else:
+            spans.append(_span(entry, size) if isinstance(entry, slice) else Span(0, size))
+        axis += 1
+    if has_arrays:
+        return _plan_with_arrays(x, entries, tuple(spans))
+    return _plan_of_slices(entries, tuple(spans))
+
+
+def _plan_of_slices(entries: list[Any], spans: tuple[Span, ...]) -> Plan:
+    axis, dropped, shape = 0, [], []
+    for entry in entries:
+        if entry is None:
+            shape.append(1)
+            continue
+        if type(entry) is int:
+            dropped.append(axis)
+        else:
+            shape.append(spans[axis].count)
+        axis += 1
+    return Plan(spans, tuple(dropped), (), (), (), 0, tuple(shape))
+
+
+def _plan_with_arrays(x: Any, entries: list[Any], spans: tuple[Span, ...]) -> Plan:
+    places = [i for i, entry in enumerate(entries) if not _is_sliced(entry)]
+    is_adjacent = places[-1] - places[0] == len(places) - 1
+    picks = [as_array(np.int32(e) if type(e) is int else e) for e in map(entries.__getitem__, places)]
+    sizes = broadcast_shapes(*[p.aval.shape for p in picks], name="x[index]")
+    axis, position, picked, before, after = 0, 0, [], [], []
+    for place, entry in enumerate(entries):
+        if place in places:
+            picked.append(axis)
+        else:
+            in_front = is_adjacent and place < places[0]
+            (before if in_front else after).append(1 if entry is None else spans[axis].count)
+            position += in_front and entry is not None
+        axis += entry is not None
+    arrays = tuple([broadcast_operand(p, sizes) for p in picks])
+    shape = (*before, *sizes, *after)
+    return Plan(spans, (), tuple(picked), arrays, sizes, position, shape)
+
+
+def _is_sliced(entry: Any) -> bool:
+    return entry is None or isinstance(entry, slice)
+
+
+def _expanded(x: Any, index: Any) -> list[Any]:
+    """The entries of an index: None, slices, ints and integer arrays; one for each axis besides None."""
+    entries: list[Any] = []
+    for entry in index if isinstance(index, tuple) else (index,):
+        entries.extend(_entry(entry))
+    count = sum(entry is not None and entry is not ... for entry in entries)
+    ndim = x.aval.ndim
+    if count > ndim:
+        raise index_error(f"x[index]: {count} indices for an array of rank {ndim} ({x.aval}).")
+    dots = [i for i, entry in enumerate(entries) if entry is ...]
+    if len(dots) > 1:
+        raise index_error("x[index]: an index has at most one ellipsis (...).")
+    place = dots[0] if dots else len(entries)
+    entries[place : place + len(dots)] = [slice(None)] * (ndim - count)
+    return entries
+
+
+def _entry(entry: Any) -> list[Any]:
+    if entry is None or entry is ... or type(entry) is int or isinstance(entry, slice):
+        return [entry]
+    if isinstance(entry, bool | np.bool_):
+        raise type_error("x[index]: a bool is no index.", "Write x[None] for a new axis.")
+    if isinstance(entry, int | np.integer):
+        return [int(entry)]
+    if isinstance(entry, list):
+        entry = np.asarray(entry, np.int32 if not entry else None)
+    if isinstance(entry, float | str | tuple):
+        raise type_error(f"x[index]: indices are ints, slices and arrays, got {describe(entry)}.")
+    array = as_operand(entry, "x[index]")
+    if array.aval.dtype == BOOL:
+        return _positions(array)
+    if array.aval.dtype not in INTS:
+        raise type_error(f"x[index]: an array of indices holds integers, got {array.aval}.")
+    is_number = not array.aval.shape and isinstance(array, Array)
+    return [int(array)] if is_number else [array]
+
+
+def _positions(mask: Any) -> list[Any]:
+    """The coordinates of the true elements of a mask, one array for each axis of it."""
+    if isinstance(mask, Tracer) and mask._value is None:
+        raise type_error(
+            f"x[mask]: how many elements are true is not known while tracing ({mask.aval}).",
+            _ABSTRACT_MASK,
+        )
+    if not mask.aval.shape:
+        raise type_error("x[index]: a bool is no index.", "Write x[None] for a new axis.")
+    return [wrap(np.asarray(axis)) for axis in np.nonzero(np.asarray(mask))]
+
+
+def _in_range(x: Any, i: int, axis: int) -> int:
+    size = x.aval.shape[axis]
+    if not -size <= i < size:
+        raise index_error(f"x[index]: {i} is out of range for axis {axis} of {x.aval}.")
+    return i % size
+
+
+def _span(entry: slice, size: int) -> Span:
+    try:
+        start, stop, step = entry.indices(size)
+    except TypeError as error:
+        hint = "fnx.lax.dynamic_slice takes starts that are traced; sizes are always static."
+        raise type_error(f"x[index]: {error} ({entry}).", hint) from None
+    except ValueError as error:
+        raise type_error(f"x[index]: {error}.") from None
+    count = len(range(start, stop, step))
+    if step > 0 or not count:
+        return Span(start, max(start, stop), max(step, 1)) if count else Span(0, 0)
+    last = start + (count - 1) * step  # backwards: the same elements counted from the other end
+    return Span(last, start + 1, -step, True)
+
+
+def read(x: Any, plan: Plan) -> Any:
+    """The elements of ``x`` that a plan means."""
+    y = region(x, plan)
+    if plan.arrays:
+        sizes = [1 if axis in plan.picked else n for axis, n in enumerate(y.aval.shape)]
+        y = gather.gather(y, index_vectors(y, plan), slice_sizes=sizes, **window_dims(y, plan))
+    return reshaped(y, plan.shape)
+
+
+def window_dims(y: Any, plan: Plan) -> dict[str, tuple[int, ...]]:
+    """The dimension numbers with which gather and scatter pick from the sliced array ``y``."""
+    windows = y.aval.ndim - len(plan.picked)
+    rank = windows + len(plan.pick_shape)
+    inside = range(plan.position, plan.position + len(plan.pick_shape))
+    return {
+        "start_index_map": plan.picked,
+        "collapsed_slice_dims": plan.picked,
+        "offset_dims": tuple(d for d in range(rank) if d not in inside),
+    }
+
+
+def index_vectors(y: Any, plan: Plan) -> Any:
+    """The index arrays with negative indices counted, as one array with a last axis for the vectors."""
+    kind = INT32 if max(y.aval.shape) < 2**31 else INT64
+    columns = [
+        layout.reshape(_counted(array, y.aval.shape[axis], kind), shape=(*plan.pick_shape, 1))
+        for axis, array in zip(plan.picked, plan.arrays, strict=True)
+    ]
+    last = len(plan.pick_shape)
+    return columns[0] if len(columns) == 1 else ops.concatenate(*columns, dimension=last)
+
+
+def _counted(indices: Any, size: int, kind: np.dtype) -> Any:
+    """Indices as int32 (or int64, if the axis needs it), negative ones counted from the end."""
+    dtype = indices.aval.dtype
+    if dtype.itemsize > kind.itemsize or (dtype in UNSIGNED and dtype.itemsize == kind.itemsize):
+        # What the smaller dtype cannot hold is out of range anyway: size means just that.
+        limit = dtype.type(size)
+        low = dtype.type(0) if dtype in UNSIGNED else dtype.type(-size - 1)
+        indices = arithmetic.clamp(low, indices, limit)
+    indices = cast(indices, kind)
+    if dtype in UNSIGNED:
+        return indices
+    wrapped = arithmetic.add(indices, kind.type(size))
+    return comparison.select(comparison.lt(indices, kind.type(0)), wrapped, indices)
+
+
+def region(x: Any, plan: Plan) -> Any:
+    """The part of ``x`` that the spans mean, without the dropped axes."""
+    sizes = x.aval.shape
+    if any(span.count != size for span, size in zip(plan.spans, sizes, strict=True)):
+        starts, limits, strides = zip(*[(s.start, s.stop, s.step) for s in plan.spans], strict=True)
+        x = ops.slice(x, start=starts, limit=limits, strides=strides)
+    backwards = tuple(axis for axis, span in enumerate(plan.spans) if span.backwards)
+    if backwards:
+        x = ops.reverse(x, dimensions=backwards)
+    if not plan.dropped:
+        return x
+    return reshaped(x, tuple(s for a, s in enumerate(x.aval.shape) if a not in plan.dropped))
+
+
+def reshaped(x: Any, sizes: tuple[int, ...]) -> Any:
+    """``x`` in this shape."""
+    return x if x.aval.shape == sizes else layout.reshape(x, shape=sizes)

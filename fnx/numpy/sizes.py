@@ -1,0 +1,28 @@
+"""Shapes that the user wrote, as tuples of Python ints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from fnx.numpy.promotion import describe, type_error, value_error
+
+Shape = int | Sequence[int]
+
+
+def as_shape(shape: Shape, name: str) -> tuple[int, ...]:
+    """The shape as a tuple of Python ints.
+
+    Raises:
+        FnxTypeError: for anything but ints.
+        FnxValueError: for a negative size.
+    """
+    sizes = (shape,) if not isinstance(shape, Sequence | np.ndarray) else tuple(shape)
+    try:
+        result = tuple([size.__index__() for size in sizes])
+    except AttributeError:
+        raise type_error(f"{name}: a shape is made of ints, got {describe(shape)}.") from None
+    if any(size < 0 for size in result):
+        raise value_error(f"{name}: sizes cannot be negative, got {result}.")
+    return result

@@ -1,4 +1,7 @@
-"""Looking inside: ``FNX_DUMP=folder`` writes every stage of every program, ``FNX_CHECK=1`` verifies between any two."""
+"""Looking inside.
+
+``FNX_DUMP=folder`` writes every stage of every program, ``FNX_CHECK=1`` verifies between any two.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ def is_checking() -> bool:
 
 
 class StageWriter:
-    """Writes the stages of one program as numbered files in a folder of its own; does nothing without a folder.
+    """Writes the stages of one program as numbered files in a folder; without one, nothing.
 
     >>> StageWriter("mlp", folder=None).write("parsed", "module ...") is None
     True

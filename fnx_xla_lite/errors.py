@@ -4,7 +4,10 @@ from __future__ import annotations
 
 
 class CompilerError(Exception):
-    """Base of the compiler's errors; the message says what came in, where, and what was expected."""
+    """Base of the compiler's errors.
+
+    The message says what came in, where, and what was expected.
+    """
 
 
 class VerifyError(CompilerError, ValueError):
@@ -20,7 +23,7 @@ class UnsupportedOpError(CompilerError, NotImplementedError):
 
 
 class PassError(CompilerError, RuntimeError):
-    """A pass met a module that it cannot rewrite, or made an invalid one (the second is our bug)."""
+    """A pass cannot rewrite a module, or made an invalid one (which is our bug)."""
 
 
 class BackendError(CompilerError, RuntimeError):

@@ -1,1 +1,4 @@
-"""The HLO level: StableHLO's operations as frozen data, with a builder, verifier, text and reference meaning."""
+"""The HLO level.
+
+StableHLO's operations as frozen data, with a builder, verifier, text and reference meaning.
+"""

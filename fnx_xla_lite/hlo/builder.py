@@ -9,26 +9,18 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from fnx_xla_lite.errors import VerifyError
+from fnx_xla_lite.hlo.assembly import AbstractBuilder, Body, Ints, as_ints
 from fnx_xla_lite.hlo.constants import as_constant
 from fnx_xla_lite.hlo.dtypes import element_name, from_numpy, to_numpy
-from fnx_xla_lite.hlo.ir import Computation, Function, HloModule, Instruction, TensorType, Value
+from fnx_xla_lite.hlo.ir import TensorType, Value
 from fnx_xla_lite.hlo.opset import op_def
-from fnx_xla_lite.hlo.shapes import Site, compare_type
-
-Body = Callable[..., Any]
-Ints = Sequence[int]
-
-
-def _ints(values: Iterable[int]) -> tuple[int, ...]:
-    return tuple(int(value) for value in values)
+from fnx_xla_lite.hlo.shapes import compare_type
 
 
 def _unary(op: str) -> Callable[[Builder, Value], Value]:
@@ -47,97 +39,10 @@ def _binary(op: str) -> Callable[[Builder, Value, Value], Value]:
     return method
 
 
-class Builder:
-    """Builds one computation, instruction by instruction; ``build`` closes the module.
+class Builder(AbstractBuilder):
+    """Builds one computation, instruction by instruction; ``build`` closes the module."""
 
-    Attributes:
-        location_text: the user's line, ``file:line in function``, given to each instruction built.
-    """
-
-    def __init__(self, name: str = "main", parent: Builder | None = None) -> None:
-        self.name = name
-        self.location_text: str | None = parent.location_text if parent else None
-        self._parameters: list[Value] = []
-        self._instructions: list[Instruction] = []
-        self._donated: set[int] = set()
-        self._functions: dict[str, Function] = parent._functions if parent else {}
-
-    # Structure ---------------------------------------------------------------------------------------------------
-
-    def parameter(self, shape: Ints, dtype: str | np.dtype | type, donated: bool = False) -> Value:
-        """A new input; ``donated`` lets results take over its buffer."""
-        value = Value(TensorType(_ints(shape), element_name(dtype)))
-        if donated:
-            self._donated.add(len(self._parameters))
-        self._parameters.append(value)
-        return value
-
-    def apply(
-        self,
-        op: str,
-        operands: Sequence[Value],
-        attributes: dict[str, Any] | None = None,
-        regions: tuple[Computation, ...] = (),
-        given: tuple[TensorType, ...] | None = None,
-    ) -> tuple[Value, ...]:
-        """Append ``op``; ``given`` states result types for operations that do not derive them."""
-        row = op_def(op)
-        attributes = attributes or {}
-        site = Site(op, [x.type for x in operands], attributes, regions, given)
-        if row.arity is not None and len(operands) != row.arity:
-            site.fail(f"takes {row.arity} operands")
-        results = tuple(map(Value, row.infer(site)))
-        self._instructions.append(
-            Instruction(op, tuple(operands), results, attributes, regions, self.location_text)
-        )
-        return results
-
-    def append(self, instr: Instruction) -> None:
-        """Add a finished instruction, whose operands are in scope."""
-        self._instructions.append(instr)
-
-    def take_instructions(self, location: str | None) -> list[Instruction]:
-        """Remove and return what was built so far; what has no location gets ``location``."""
-        taken, self._instructions = self._instructions, []
-        return [i if i.location or not location else replace(i, location=location) for i in taken]
-
-    def computation(self, *results: Value) -> Computation:
-        """What was built so far, as a computation with these results."""
-        return Computation(tuple(self._parameters), tuple(self._instructions), results)
-
-    def region(self, body: Body, types: Sequence[TensorType] = ()) -> Computation:
-        """``body(builder, *parameters)`` built as a region; it may read values of this builder."""
-        inner = Builder(self.name, parent=self)
-        results = body(inner, *(inner.parameter(t.shape, t.dtype) for t in types))
-        return inner.computation(*((results,) if isinstance(results, Value) else results))
-
-    def define(self, name: str, types: Sequence[TensorType], body: Body) -> None:
-        """Add a private function ``body(builder, *parameters) -> results``, for ``call``."""
-        if name in self._functions or name == "main":
-            raise VerifyError(f"function {name!r} is already defined; choose another name")
-        inner = Builder(name)
-        inner._functions = self._functions
-        self._functions[name] = Function(name, inner.region(body, types))
-
-    def has_function(self, name: str) -> bool:
-        """Whether ``define`` was called with ``name``."""
-        return name in self._functions
-
-    def build(self, *results: Value) -> HloModule:
-        """The module whose entry is what was built, with these results."""
-        main = Function("main", self.computation(*results), frozenset(self._donated))
-        return HloModule(self.name, (main, *self._functions.values()))
-
-    @contextlib.contextmanager
-    def location(self, text: str | None) -> Iterator[None]:
-        """Instructions built inside belong to this line of the user's program."""
-        saved, self.location_text = self.location_text, text
-        try:
-            yield
-        finally:
-            self.location_text = saved
-
-    # Elementwise -------------------------------------------------------------------------------------------------
+    # Elementwise
 
     abs = _unary("abs")
     acos = _unary("acos")
@@ -215,10 +120,10 @@ class Builder:
         self, x: Value, dtype: str | np.dtype | type, shape: Ints | None = None
     ) -> Value:
         """Reinterpret bits; state ``shape`` where the widths differ."""
-        given = TensorType(x.type.shape if shape is None else _ints(shape), element_name(dtype))
+        given = TensorType(x.type.shape if shape is None else as_ints(shape), element_name(dtype))
         return self.apply("bitcast_convert", (x,), given=(given,))[0]
 
-    # Making and moving -------------------------------------------------------------------------------------------
+    # Making and moving
 
     def constant(
         self, value: np.ndarray | float | bool, dtype: str | np.dtype | type | None = None
@@ -234,37 +139,40 @@ class Builder:
     def full(self, value: float | np.generic, shape: Ints, dtype: str | np.dtype | type) -> Value:
         """A constant of ``shape`` whose elements are all ``value``; takes one element of memory."""
         scalar = np.asarray(value).astype(_dtype(dtype))
-        return self.constant(np.broadcast_to(scalar, _ints(shape)))
+        return self.constant(np.broadcast_to(scalar, as_ints(shape)))
 
     def iota(self, shape: Ints, dtype: str | np.dtype | type, dimension: int) -> Value:
         """Each element is its index along ``dimension``."""
-        given = TensorType(_ints(shape), element_name(dtype))
+        given = TensorType(as_ints(shape), element_name(dtype))
         return self.apply("iota", (), {"iota_dimension": int(dimension)}, given=(given,))[0]
 
     def broadcast_in_dim(self, x: Value, shape: Ints, dimensions: Ints) -> Value:
-        """Operand axis i becomes result axis ``dimensions[i]``; size-1 and new axes are stretched."""
-        given = TensorType(_ints(shape), x.type.dtype)
-        attributes = {"broadcast_dimensions": _ints(dimensions)}
+        """Operand axis i becomes result axis ``dimensions[i]``.
+
+        Size-1 and new axes are stretched.
+        """
+        given = TensorType(as_ints(shape), x.type.dtype)
+        attributes = {"broadcast_dimensions": as_ints(dimensions)}
         return self.apply("broadcast_in_dim", (x,), attributes, given=(given,))[0]
 
     def reshape(self, x: Value, shape: Ints) -> Value:
         """The same elements, row-major, in another shape."""
-        return self.apply("reshape", (x,), given=(TensorType(_ints(shape), x.type.dtype),))[0]
+        return self.apply("reshape", (x,), given=(TensorType(as_ints(shape), x.type.dtype),))[0]
 
     def transpose(self, x: Value, permutation: Ints) -> Value:
         """Result axis i is operand axis ``permutation[i]``."""
-        return self.apply("transpose", (x,), {"permutation": _ints(permutation)})[0]
+        return self.apply("transpose", (x,), {"permutation": as_ints(permutation)})[0]
 
     def reverse(self, x: Value, dimensions: Ints) -> Value:
         """Flip the named axes."""
-        return self.apply("reverse", (x,), {"dimensions": _ints(dimensions)})[0]
+        return self.apply("reverse", (x,), {"dimensions": as_ints(dimensions)})[0]
 
     def slice(self, x: Value, start: Ints, limit: Ints, strides: Ints | None = None) -> Value:
         """``x[start:limit:strides]`` along every axis."""
         attributes = {
-            "start_indices": _ints(start),
-            "limit_indices": _ints(limit),
-            "strides": (1,) * x.type.rank if strides is None else _ints(strides),
+            "start_indices": as_ints(start),
+            "limit_indices": as_ints(limit),
+            "strides": (1,) * x.type.rank if strides is None else as_ints(strides),
         }
         return self.apply("slice", (x,), attributes)[0]
 
@@ -275,11 +183,14 @@ class Builder:
         return self.apply("concatenate", xs, {"dimension": int(dimension)})[0]
 
     def pad(self, x: Value, value: Value, low: Ints, high: Ints, interior: Ints) -> Value:
-        """Surround with ``value``, and put ``interior`` copies of it between elements; negative edges cut."""
+        """Surround with ``value``, and put ``interior`` copies of it between elements.
+
+        Negative edges cut.
+        """
         attributes = {
-            "edge_padding_low": _ints(low),
-            "edge_padding_high": _ints(high),
-            "interior_padding": _ints(interior),
+            "edge_padding_low": as_ints(low),
+            "edge_padding_high": as_ints(high),
+            "interior_padding": as_ints(interior),
         }
         return self.apply("pad", (x, value), attributes)[0]
 
@@ -287,18 +198,21 @@ class Builder:
         """The operands, which no pass may look through."""
         return self.apply("optimization_barrier", xs)
 
-    # Indexing by data --------------------------------------------------------------------------------------------
+    # Indexing by data
 
     def dynamic_slice(self, x: Value, starts: Sequence[Value], sizes: Ints) -> Value:
         """A window of ``sizes`` at rank-0 integer ``starts``, clamped so that it fits."""
-        return self.apply("dynamic_slice", (x, *starts), {"slice_sizes": _ints(sizes)})[0]
+        return self.apply("dynamic_slice", (x, *starts), {"slice_sizes": as_ints(sizes)})[0]
 
     def dynamic_update_slice(self, x: Value, update: Value, starts: Sequence[Value]) -> Value:
         """``x`` with ``update`` written at ``starts``, clamped so that it fits."""
         return self.apply("dynamic_update_slice", (x, update, *starts))[0]
 
     def gather(self, x: Value, indices: Value, **attributes: Any) -> Value:
-        """StableHLO ``gather``; keywords are its attributes (``offset_dims``, ``slice_sizes``, ...)."""
+        """StableHLO ``gather``.
+
+        Keywords are its attributes (``offset_dims``, ``slice_sizes``, ...).
+        """
         return self.apply("gather", (x, indices), _complete("gather", attributes))[0]
 
     def scatter(
@@ -310,7 +224,7 @@ class Builder:
         operands = (x, indices, updates)
         return self.apply("scatter", operands, _complete("scatter", attributes), (region,))[0]
 
-    # Contractions and reductions ---------------------------------------------------------------------------------
+    # Contractions and reductions
 
     def dot_general(
         self,
@@ -322,67 +236,80 @@ class Builder:
     ) -> Value:
         """Sum of products over ``contracting`` axes, side by side over ``batching`` axes."""
         attributes = {
-            "lhs_batching_dimensions": _ints(batching[0]),
-            "rhs_batching_dimensions": _ints(batching[1]),
-            "lhs_contracting_dimensions": _ints(contracting[0]),
-            "rhs_contracting_dimensions": _ints(contracting[1]),
+            "lhs_batching_dimensions": as_ints(batching[0]),
+            "rhs_batching_dimensions": as_ints(batching[1]),
+            "lhs_contracting_dimensions": as_ints(contracting[0]),
+            "rhs_contracting_dimensions": as_ints(contracting[1]),
         }
         given = None if out_dtype is None else (TensorType((), element_name(out_dtype)),)
         return self.apply("dot_general", (lhs, rhs), attributes, given=given)[0]
 
     def reduce(self, x: Value, init: Value, dimensions: Ints, body: str | Body) -> Value:
-        """Combine along ``dimensions``; ``body`` is an op name or ``f(builder, accumulator, element)``."""
+        """Combine along ``dimensions``.
+
+        ``body`` is an op name or ``f(builder, accumulator, element)``.
+        """
         return self.reduce_multi((x,), (init,), dimensions, _combiner(body))[0]
 
     def reduce_multi(
         self, xs: Sequence[Value], inits: Sequence[Value], dimensions: Ints, body: Body
     ) -> tuple[Value, ...]:
-        """Several accumulators at once: ``body(builder, *accumulators, *elements) -> accumulators``."""
+        """Several accumulators at once.
+
+        ``body(builder, *accumulators, *elements) -> accumulators``.
+        """
         scalars = tuple(TensorType((), x.type.dtype) for x in xs)
         region = self.region(body, scalars + scalars)
-        attributes = {"dimensions": _ints(dimensions)}
+        attributes = {"dimensions": as_ints(dimensions)}
         return self.apply("reduce", (*xs, *inits), attributes, (region,))
 
     def reduce_window(
         self, x: Value, init: Value, body: str | Body, window_dimensions: Ints, **attributes: Any
     ) -> Value:
-        """Combine within sliding windows; keywords as in StableHLO, ``padding`` as (low, high) pairs."""
+        """Combine within sliding windows.
+
+        Keywords as in StableHLO, ``padding`` as (low, high) pairs.
+        """
         ones = (1,) * x.type.rank
         complete = {
-            "window_dimensions": _ints(window_dimensions),
-            "window_strides": _ints(attributes.get("window_strides", ones)),
-            "base_dilations": _ints(attributes.get("base_dilations", ones)),
-            "window_dilations": _ints(attributes.get("window_dilations", ones)),
-            "padding": tuple(map(_ints, attributes.get("padding", ((0, 0),) * x.type.rank))),
+            "window_dimensions": as_ints(window_dimensions),
+            "window_strides": as_ints(attributes.get("window_strides", ones)),
+            "base_dilations": as_ints(attributes.get("base_dilations", ones)),
+            "window_dilations": as_ints(attributes.get("window_dilations", ones)),
+            "padding": tuple(map(as_ints, attributes.get("padding", ((0, 0),) * x.type.rank))),
         }
         scalar = TensorType((), x.type.dtype)
         region = self.region(_combiner(body), (scalar, scalar))
         return self.apply("reduce_window", (x, init), complete, (region,))[0]
 
-    # Control -----------------------------------------------------------------------------------------------------
+    # Control
 
     def call(self, function_name: str, *operands: Value) -> tuple[Value, ...]:
         """Call a function added by ``define``."""
-        function = self._functions.get(function_name)
+        function = self.functions.get(function_name)
         if function is None:
-            known = ", ".join(self._functions) or "none"
+            known = ", ".join(self.functions) or "none"
             raise VerifyError(f"call: function {function_name!r} is not defined; defined: {known}")
         expected = [value.type for value in function.body.parameters]
         if expected != [x.type for x in operands]:
             got = ", ".join(str(x.type) for x in operands)
-            raise VerifyError(f"call: {function_name} takes {', '.join(map(str, expected))}; got {got}")
+            raise VerifyError(
+                f"call: {function_name} takes {', '.join(map(str, expected))}; got {got}"
+            )
         given = tuple(value.type for value in function.body.results)
         return self.apply("call", operands, {"callee": function_name}, given=given)
 
     def while_(self, inits: Sequence[Value], condition: Body, body: Body) -> tuple[Value, ...]:
-        """Run ``body(builder, *state) -> state`` as long as ``condition(builder, *state)`` gives true."""
+        """Run ``body(builder, *state) -> state`` while ``condition(builder, *state)`` is true."""
         types = [x.type for x in inits]
         regions = (self.region(condition, types), self.region(body, types))
         return self.apply("while", inits, regions=regions)
 
     def case(self, index: Value, branches: Sequence[Body]) -> tuple[Value, ...]:
         """Run ``branches[index](builder)``; out of range runs the last."""
-        return self.apply("case", (index,), regions=tuple(self.region(branch) for branch in branches))
+        return self.apply(
+            "case", (index,), regions=tuple(self.region(branch) for branch in branches)
+        )
 
     def if_(self, predicate: Value, on_true: Body, on_false: Body) -> tuple[Value, ...]:
         """Run one of two branches ``f(builder)`` by a rank-0 i1."""
@@ -401,11 +328,14 @@ def _combiner(body: str | Body) -> Body:
 
 
 def _complete(op: str, attributes: dict[str, Any]) -> dict[str, Any]:
-    """Attributes with StableHLO's defaults, sequences as tuples; unknown or missing names are refused."""
+    """Attributes with StableHLO's defaults, sequences as tuples.
+
+    Unknown or missing names are refused.
+    """
     row = op_def(op)
     unknown = attributes.keys() - {*row.attributes, *row.optional}
     missing = set(row.attributes) - attributes.keys()
     if unknown or missing:
         raise VerifyError(f"{op}: unknown attributes {sorted(unknown)}, missing {sorted(missing)}")
     merged = {**row.optional, **attributes}
-    return {k: v if isinstance(v, int) else _ints(v) for k, v in merged.items()}
+    return {k: v if isinstance(v, int) else as_ints(v) for k, v in merged.items()}

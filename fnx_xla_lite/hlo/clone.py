@@ -8,17 +8,25 @@ from fnx_xla_lite.hlo.ir import Computation, Instruction, Value
 
 
 def clone_instructions(body: Computation, values: dict[Value, Value]) -> list[Instruction]:
-    """The instructions of ``body`` with fresh results; ``values`` maps its parameters and gains what it defines."""
+    """The instructions of ``body`` with fresh results.
+
+    ``values`` maps its parameters and gains what it defines.
+    """
     return [_instruction(instr, values) for instr in body.instructions]
 
 
 def clone_computation(body: Computation, outer: Mapping[Value, Value]) -> Computation:
-    """``body`` with fresh parameters and results; values it reads from outside are mapped by ``outer``."""
+    """``body`` with fresh parameters and results.
+
+    Values it reads from outside are mapped by ``outer``.
+    """
     values = dict(outer)
     parameters = tuple(Value(p.type) for p in body.parameters)
     values.update(zip(body.parameters, parameters, strict=True))
     instructions = clone_instructions(body, values)
-    return Computation(parameters, tuple(instructions), tuple(values.get(x, x) for x in body.results))
+    return Computation(
+        parameters, tuple(instructions), tuple(values.get(x, x) for x in body.results)
+    )
 
 
 def _instruction(instr: Instruction, values: dict[Value, Value]) -> Instruction:

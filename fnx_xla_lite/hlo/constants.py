@@ -1,7 +1,8 @@
 """Splats: constants whose elements are all equal, held as one element with zero strides.
 
-A splat costs one element of memory whatever its shape, and prints as ``dense<v>``. The ``value`` of every ``constant`` that the
-builder, the parser and the passes make is held in this form, so "is this operand the number zero" is one look at the strides.
+A splat costs one element of memory whatever its shape, and prints as ``dense<v>``. The ``value`` of
+every ``constant`` that the builder, the parser and the passes make is held in this form, so "is
+this operand the number zero" is one look at the strides.
 """
 
 from __future__ import annotations
@@ -24,7 +25,10 @@ def splat_of(value: np.ndarray) -> np.ndarray | None:
 
 
 def as_constant(value: np.ndarray) -> np.ndarray:
-    """``value`` in the form that constants are held in: all-equal arrays (bit by bit) become splats."""
+    """``value`` in the form that constants are held in.
+
+    All-equal arrays (bit by bit) become splats.
+    """
     if value.ndim == 0 or value.size == 0 or splat_of(value) is not None:
         return value
     first = value[(0,) * value.ndim]
@@ -35,7 +39,7 @@ def as_constant(value: np.ndarray) -> np.ndarray:
 
 
 def same_bits(x: np.ndarray, y: np.ndarray) -> bool:
-    """Whether two constants agree in shape, dtype and every bit (NaN payloads and signed zeros count)."""
+    """Whether two constants agree in shape, dtype and every bit (NaN payloads, signed zeros)."""
     return x.shape == y.shape and x.dtype == y.dtype and constant_key(x) == constant_key(y)
 
 

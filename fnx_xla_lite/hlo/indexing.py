@@ -1,4 +1,7 @@
-"""The NumPy meaning of indexing by data: dynamic slices, gather, and the places that a scatter writes."""
+"""The NumPy meaning of indexing by data.
+
+Dynamic slices, gather, and the places that a scatter writes.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,9 @@ import numpy as np
 from fnx_xla_lite.hlo.ir import Instruction
 
 
-def _clamped(starts: tuple[np.ndarray, ...], sizes: tuple[int, ...], shape: tuple[int, ...]) -> list[int]:
+def _clamped(
+    starts: tuple[np.ndarray, ...], sizes: tuple[int, ...], shape: tuple[int, ...]
+) -> list[int]:
     return [
         min(max(int(start), 0), limit - size)
         for start, size, limit in zip(starts, sizes, shape, strict=True)
@@ -48,9 +53,13 @@ def gather(instr: Instruction, x: np.ndarray, indices: np.ndarray) -> np.ndarray
         start = _full_index(x.ndim, vector, attrs["start_index_map"])
         _add_batching(start, place, batching, index_batching, attrs["index_vector_dim"])
         clamped = [min(max(s, 0), x.shape[d] - sizes[d]) for d, s in enumerate(start)]
-        window = x[_window(clamped, sizes)].reshape([n for d, n in enumerate(sizes) if d not in dropped])
+        window = x[_window(clamped, sizes)].reshape(
+            [n for d, n in enumerate(sizes) if d not in dropped]
+        )
         outer = iter(place)
-        target = tuple(slice(None) if d in offset_dims else next(outer) for d in range(len(out.shape)))
+        target = tuple(
+            slice(None) if d in offset_dims else next(outer) for d in range(len(out.shape))
+        )
         result[target] = window
     return result
 
@@ -86,7 +95,10 @@ def _add_batching(
 def scatter_places(
     instr: Instruction, x: np.ndarray, indices: np.ndarray, updates: np.ndarray
 ) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
-    """(position in the updates, position in the operand) of every element written; those outside are skipped."""
+    """(position in the updates, position in the operand) of every element written.
+
+    Those outside are skipped.
+    """
     attrs = instr.attributes
     window_dims = tuple(attrs["update_window_dims"])
     batching = tuple(attrs.get("input_batching_dims", ()))

@@ -1,7 +1,8 @@
 """The reference meaning of HLO: run a module on NumPy arrays, one instruction at a time.
 
-Input: a verified module and arrays. Output: a tuple of arrays. Everything that compiles is tested against this. Sums of
-narrow floats accumulate in a wider type and round once, so the reference does not depend on an order of summation.
+Input: a verified module and arrays. Output: a tuple of arrays. Everything that compiles is tested
+against this. Sums of narrow floats accumulate in a wider type and round once, so the reference does
+not depend on an order of summation.
 """
 
 from __future__ import annotations
@@ -39,7 +40,9 @@ def interpret(module: HloModule, *arrays: np.ndarray) -> Arrays:
     parameters = module.main.body.parameters
     if len(arrays) != len(parameters):
         raise VerifyError(f"{module.name}: takes {len(parameters)} arrays, got {len(arrays)}")
-    checked = tuple(_checked(i, x, p) for i, (x, p) in enumerate(zip(arrays, parameters, strict=True)))
+    checked = tuple(
+        _checked(i, x, p) for i, (x, p) in enumerate(zip(arrays, parameters, strict=True))
+    )
     with np.errstate(all="ignore"):
         results = _Machine(module).run(module.main.body, checked, {})
     return tuple(np.array(x) for x in results)
@@ -55,7 +58,10 @@ def _checked(position: int, x: np.ndarray, parameter: Value) -> np.ndarray:
 
 
 class _Machine:
-    """Runs computations of one module; values of enclosing computations are found in the environment."""
+    """Runs computations of one module.
+
+    Values of enclosing computations are found in the environment.
+    """
 
     def __init__(self, module: HloModule) -> None:
         self._module = module
@@ -190,7 +196,10 @@ def _fold(monoid: str, x: np.ndarray, init: np.ndarray) -> np.ndarray:
 
 
 def _dilated(
-    x: np.ndarray, init: np.ndarray, dilations: tuple[int, ...], padding: tuple[tuple[int, int], ...]
+    x: np.ndarray,
+    init: np.ndarray,
+    dilations: tuple[int, ...],
+    padding: tuple[tuple[int, int], ...],
 ) -> np.ndarray:
     """``x`` with ``init`` between its elements and around it; negative padding cuts."""
     spread_shape = [max((n - 1) * d + 1, 0) for n, d in zip(x.shape, dilations, strict=True)]
@@ -199,5 +208,8 @@ def _dilated(
     padded = np.pad(
         spread, [(max(low, 0), max(high, 0)) for low, high in padding], constant_values=init
     )
-    cuts = (slice(max(-low, 0), padded.shape[i] - max(-high, 0)) for i, (low, high) in enumerate(padding))
+    cuts = (
+        slice(max(-low, 0), padded.shape[i] - max(-high, 0))
+        for i, (low, high) in enumerate(padding)
+    )
     return padded[tuple(cuts)]

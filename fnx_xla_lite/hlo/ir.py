@@ -3,15 +3,16 @@
 Grammar::
 
     HloModule   ::= name Function+                      the first function is the entry, "main"
-    Function    ::= name Computation donated*           donated: parameter positions that may be reused
-    Computation ::= parameter* Instruction* result*     parameters and results are Values
-    Instruction ::= result* "=" op operand* attribute* Computation* location?
-    Value       ::= TensorType                          compared by identity
-    TensorType  ::= dimension* element_type             element types are spelled as in StableHLO ("f32", "i1")
+    Function    ::= name Computation donated*           donated: parameter positions that may be
+    reused Computation ::= parameter* Instruction* result*     parameters and results are Values
+    Instruction ::= result* "=" op operand* attribute* Computation* location? Value       ::=
+    TensorType                          compared by identity TensorType  ::= dimension* element_type
+    element types are spelled as in StableHLO ("f32", "i1")
 
-Operations carry no dialect prefix here (``add``, ``erf``); the op table knows which dialect prints them. Two operations are
-our own: ``fusion`` (one region, its operands are the region's parameters) and nothing else. Nodes are frozen; a pass builds
-new ones. ``hlo/verify.py`` lists the invariants, ``hlo/text.py`` prints and parses StableHLO's MLIR text.
+Operations carry no dialect prefix here (``add``, ``erf``); the op table knows which dialect prints
+them. Two operations are our own: ``fusion`` (one region, its operands are the region's parameters)
+and nothing else. Nodes are frozen; a pass builds new ones. ``hlo/verify.py`` lists the invariants,
+``hlo/text.py`` prints and parses StableHLO's MLIR text.
 """
 
 from __future__ import annotations
@@ -52,7 +53,10 @@ class Value:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Instruction:
-    """One operation applied to values; ``location`` is the user's line, as ``file:line in function``."""
+    """One operation applied to values.
+
+    ``location`` is the user's line, as ``file:line in function``.
+    """
 
     op: str
     operands: tuple[Value, ...]
@@ -70,7 +74,10 @@ class Instruction:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Computation:
-    """Parameters, instructions in dependency order, results. Regions may read values of enclosing computations."""
+    """Parameters, instructions in dependency order, results.
+
+    Regions may read values of enclosing computations.
+    """
 
     parameters: tuple[Value, ...]
     instructions: tuple[Instruction, ...]
@@ -79,7 +86,10 @@ class Computation:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Function:
-    """A named computation; ``donated`` are parameter positions whose buffers the results may take over."""
+    """A named computation.
+
+    ``donated`` are parameter positions whose buffers the results may take over.
+    """
 
     name: str
     body: Computation

@@ -1,4 +1,7 @@
-"""Structural equality of modules: the same operations on corresponding values, whatever the values' identities."""
+"""Structural equality of modules.
+
+The same operations on corresponding values, whatever the values' identities.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +17,11 @@ Pairs = dict[Value, Value]
 
 
 def isomorphic(x: HloModule, y: HloModule, *, locations: bool = False) -> bool:
-    """Whether two modules are equal up to the identity of values (and locations, unless asked for)."""
+    """Whether two modules are equal but for the identity of values (and, by default, locations)."""
     if x.name != y.name or len(x.functions) != len(y.functions):
         return False
     return all(
-        f.name == g.name
-        and f.donated == g.donated
-        and _computations(f.body, g.body, {}, locations)
+        f.name == g.name and f.donated == g.donated and _computations(f.body, g.body, {}, locations)
         for f, g in zip(x.functions, y.functions, strict=True)
     )
 
@@ -46,7 +47,9 @@ def _instructions(x: Instruction, y: Instruction, pairs: Pairs, locations: bool)
         and len(x.regions) == len(y.regions)
         and (not locations or x.location == y.location)
         and _attributes(x) == _attributes(y)
-        and all(_computations(r, s, pairs, locations) for r, s in zip(x.regions, y.regions, strict=True))
+        and all(
+            _computations(r, s, pairs, locations) for r, s in zip(x.regions, y.regions, strict=True)
+        )
         and (x.op != "constant" or same_bits(*(as_constant(i.attributes["value"]) for i in (x, y))))
     )
 

@@ -1,9 +1,10 @@
 """The NumPy meaning of every scalar operation, element by element.
 
-``SCALAR[op](*arrays)`` takes and returns arrays of the operands' element type; ``compare``, ``cast`` and ``bitcast`` need
-one more fact and are functions of their own. Transcendental functions are computed in float64 and rounded once, so that they
-are a reference for every narrower type. What StableHLO leaves to the implementation (integer division by zero, shifts by too
-much, floats outside an integer's range) follows XLA: no value is undefined here.
+``SCALAR[op](*arrays)`` takes and returns arrays of the operands' element type; ``compare``,
+``cast`` and ``bitcast`` need one more fact and are functions of their own. Transcendental functions
+are computed in float64 and rounded once, so that they are a reference for every narrower type. What
+StableHLO leaves to the implementation (integer division by zero, shifts by too much, floats outside
+an integer's range) follows XLA: no value is undefined here.
 """
 
 from __future__ import annotations
@@ -185,12 +186,18 @@ DIRECTIONS = frozenset(_COMPARE)
 
 
 def compare(x: np.ndarray, y: np.ndarray, direction: str) -> np.ndarray:
-    """``x direction y`` with direction EQ, NE, LT, LE, GT or GE; comparisons with NaN are false but for NE."""
+    """``x direction y`` with direction EQ, NE, LT, LE, GT or GE.
+
+    Comparisons with NaN are false but for NE.
+    """
     return _COMPARE[direction](x, y)
 
 
 def cast(x: np.ndarray, dtype: str) -> np.ndarray:
-    """Convert: to ``i1`` is ``x != 0``; floats to integers truncate and saturate, NaN becomes 0; integers wrap."""
+    """Convert: to ``i1`` is ``x != 0``.
+
+    Floats to integers truncate and saturate, NaN becomes 0; integers wrap.
+    """
     x = np.asarray(x)
     target = to_numpy(dtype)
     if dtype == "i1":

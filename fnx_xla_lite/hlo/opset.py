@@ -1,7 +1,8 @@
-"""The op table: every operation's name, dialect, attributes, shape rule, NumPy meaning and algebraic facts.
+"""The op table: each operation's attributes, shape rule, NumPy meaning and algebraic facts.
 
-One row per operation; everything else (builder, parser, verifier, interpreter, passes, fusion, backends) looks things up here.
-Names and attributes are StableHLO's (https://openxla.org/stablehlo/spec) and CHLO's; ``fusion`` is ours, ``call`` is ``func``'s.
+One row per operation; everything else (builder, parser, verifier, interpreter, passes, fusion,
+backends) looks things up here. Names and attributes are StableHLO's
+(https://openxla.org/stablehlo/spec) and CHLO's; ``fusion`` is ours, ``call`` is ``func``'s.
 """
 
 from __future__ import annotations
@@ -36,14 +37,15 @@ class OpDef:
         attributes: names of the attributes that must be present.
         optional: attributes that may be left out, with their defaults.
         regions: number of regions, or None if it varies.
-        numpy: meaning of a region-free operation: ``(instruction, *arrays) -> array``; None for those with regions.
-        elementwise: one scalar operation per element; operands are shaped as the result or (for the predicate of
+        numpy: meaning of a region-free operation: ``(instruction, *arrays) -> array``; None for
+        those with regions. elementwise: one scalar operation per element; operands are shaped as
+        the result or (for the predicate of
             ``select`` and the bounds of ``clamp``) have rank 0.
         commutative: ``f(x, y) == f(y, x)``.
-        associative: ``f(f(x, y), z) == f(x, f(y, z))`` up to rounding, so it may be the body of a reduction.
-        identity: the element ``e`` of a type with ``f(e, x) == x``, if there is one.
-        flops: arithmetic cost of one element, in additions.
-        transcendental: whether it is evaluated by a polynomial or a library.
+        associative: ``f(f(x, y), z) == f(x, f(y, z))`` up to rounding, so it may be the body of a
+        reduction. identity: the element ``e`` of a type with ``f(e, x) == x``, if there is one.
+        flops: arithmetic cost of one element, in additions. transcendental: whether it is evaluated
+        by a polynomial or a library.
     """
 
     name: str
@@ -143,7 +145,10 @@ _BINARY = (
 )
 _MIXED = (
     _scalar(
-        "compare", 2, ANY, 1,
+        "compare",
+        2,
+        ANY,
+        1,
         infer=shapes.compare,
         attributes=("comparison_direction",),
         optional={"compare_type": None},
@@ -152,16 +157,28 @@ _MIXED = (
     _scalar("select", 3, ANY, 1, infer=shapes.select),
     _scalar("clamp", 3, NUMBERS, 2, infer=shapes.clamp),
     _scalar("convert", 1, ANY, 1, infer=shapes.convert, numpy=structural.convert),
-    _scalar("bitcast_convert", 1, ANY, 0, infer=shapes.bitcast_convert, numpy=structural.bitcast_convert),
-)  # fmt: skip
+    _scalar(
+        "bitcast_convert", 1, ANY, 0, infer=shapes.bitcast_convert, numpy=structural.bitcast_convert
+    ),
+)
 
 
-def _structural(name: str, arity: int | None, infer: ShapeRule, attributes: str, numpy: Meaning, **more: Any) -> OpDef:
-    return OpDef(name=name, arity=arity, infer=infer, attributes=tuple(attributes.split()), numpy=numpy, **more)
+def _structural(
+    name: str, arity: int | None, infer: ShapeRule, attributes: str, numpy: Meaning, **more: Any
+) -> OpDef:
+    return OpDef(
+        name=name,
+        arity=arity,
+        infer=infer,
+        attributes=tuple(attributes.split()),
+        numpy=numpy,
+        **more,
+    )
 
 
 _DOT_AXES = (
-    "lhs_batching_dimensions rhs_batching_dimensions lhs_contracting_dimensions rhs_contracting_dimensions"
+    "lhs_batching_dimensions rhs_batching_dimensions "
+    "lhs_contracting_dimensions rhs_contracting_dimensions"
 )
 _GATHER_DEFAULTS = {
     "operand_batching_dims": (),
@@ -177,36 +194,82 @@ _SCATTER_DEFAULTS = {
 _STRUCTURAL = (
     _structural("constant", 0, shapes.constant, "value", structural.constant),
     _structural("iota", 0, shapes.iota, "iota_dimension", structural.iota),
-    _structural("broadcast_in_dim", 1, shapes.broadcast_in_dim, "broadcast_dimensions", structural.broadcast_in_dim),
+    _structural(
+        "broadcast_in_dim",
+        1,
+        shapes.broadcast_in_dim,
+        "broadcast_dimensions",
+        structural.broadcast_in_dim,
+    ),
     _structural("reshape", 1, shapes.reshape, "", structural.reshape),
     _structural("transpose", 1, shapes.transpose, "permutation", structural.transpose),
     _structural("reverse", 1, shapes.reverse, "dimensions", structural.reverse),
-    _structural("slice", 1, shapes.slice_, "start_indices limit_indices strides", structural.slice_),
-    _structural("concatenate", None, shapes.concatenate, "dimension", structural.concatenate),
-    _structural("pad", 2, shapes.pad, "edge_padding_low edge_padding_high interior_padding", structural.pad),
     _structural(
-        "dot_general", 2, shapes.dot_general, _DOT_AXES, structural.dot_general,
+        "slice", 1, shapes.slice_, "start_indices limit_indices strides", structural.slice_
+    ),
+    _structural("concatenate", None, shapes.concatenate, "dimension", structural.concatenate),
+    _structural(
+        "pad", 2, shapes.pad, "edge_padding_low edge_padding_high interior_padding", structural.pad
+    ),
+    _structural(
+        "dot_general",
+        2,
+        shapes.dot_general,
+        _DOT_AXES,
+        structural.dot_general,
         optional={"precision_config": None},
     ),
-    _structural("dynamic_slice", None, shapes_indexing.dynamic_slice, "slice_sizes", indexing.dynamic_slice),
-    _structural("dynamic_update_slice", None, shapes_indexing.dynamic_update_slice, "", indexing.dynamic_update_slice),
     _structural(
-        "gather", 2, shapes_indexing.gather,
+        "dynamic_slice", None, shapes_indexing.dynamic_slice, "slice_sizes", indexing.dynamic_slice
+    ),
+    _structural(
+        "dynamic_update_slice",
+        None,
+        shapes_indexing.dynamic_update_slice,
+        "",
+        indexing.dynamic_update_slice,
+    ),
+    _structural(
+        "gather",
+        2,
+        shapes_indexing.gather,
         "offset_dims collapsed_slice_dims start_index_map index_vector_dim slice_sizes",
-        indexing.gather, optional=_GATHER_DEFAULTS,
+        indexing.gather,
+        optional=_GATHER_DEFAULTS,
     ),
     _structural("optimization_barrier", None, shapes.identity, "", structural.optimization_barrier),
-)  # fmt: skip
+)
 _WITH_REGIONS = (
-    OpDef(name="reduce", arity=None, infer=shapes_indexing.reduce, attributes=("dimensions",), regions=1),
     OpDef(
-        name="reduce_window", arity=2, infer=shapes_indexing.reduce_window, regions=1,
-        attributes=("window_dimensions", "window_strides", "base_dilations", "window_dilations", "padding"),
+        name="reduce",
+        arity=None,
+        infer=shapes_indexing.reduce,
+        attributes=("dimensions",),
+        regions=1,
     ),
     OpDef(
-        name="scatter", arity=3, infer=shapes_indexing.scatter, regions=1,
+        name="reduce_window",
+        arity=2,
+        infer=shapes_indexing.reduce_window,
+        regions=1,
         attributes=(
-            "update_window_dims", "inserted_window_dims", "scatter_dims_to_operand_dims", "index_vector_dim",
+            "window_dimensions",
+            "window_strides",
+            "base_dilations",
+            "window_dilations",
+            "padding",
+        ),
+    ),
+    OpDef(
+        name="scatter",
+        arity=3,
+        infer=shapes_indexing.scatter,
+        regions=1,
+        attributes=(
+            "update_window_dims",
+            "inserted_window_dims",
+            "scatter_dims_to_operand_dims",
+            "index_vector_dim",
         ),
         optional=_SCATTER_DEFAULTS,
     ),
@@ -215,7 +278,7 @@ _WITH_REGIONS = (
     OpDef(name="if", arity=1, infer=shapes_indexing.case, regions=2),
     OpDef(name="call", dialect="func", arity=None, infer=shapes.stated, attributes=("callee",)),
     OpDef(name="fusion", dialect="fnx", arity=None, infer=shapes_indexing.fusion, regions=1),
-)  # fmt: skip
+)
 
 OPS: dict[str, OpDef] = {
     op.name: op for op in (*_UNARY, *_BINARY, *_MIXED, *_STRUCTURAL, *_WITH_REGIONS)
@@ -231,7 +294,9 @@ def op_def(name: str) -> OpDef:
     """
     row = OPS.get(name)
     if row is None:
-        raise UnsupportedOpError(f"operation {name!r} is not one that this compiler has (hlo/opset.py)")
+        raise UnsupportedOpError(
+            f"operation {name!r} is not one that this compiler has (hlo/opset.py)"
+        )
     return row
 
 

@@ -1,8 +1,9 @@
 """Shape rules: the types of an operation's results from its operands' types and attributes.
 
-A rule takes a ``Site`` and returns result types, or raises ``VerifyError``. Where StableHLO states the result type instead of
-deriving it (``reshape``, ``convert``, ``iota``, ...), the rule checks ``site.given``. The builder, the parser and the
-verifier all ask these rules. Rules of gather, scatter, windows and regions are in ``shapes_indexing.py``.
+A rule takes a ``Site`` and returns result types, or raises ``VerifyError``. Where StableHLO states
+the result type instead of deriving it (``reshape``, ``convert``, ``iota``, ...), the rule checks
+``site.given``. The builder, the parser and the verifier all ask these rules. Rules of gather,
+scatter, windows and regions are in ``shapes_indexing.py``.
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ Types = tuple[TensorType, ...]
 
 @dataclass(slots=True)
 class Site:
-    """One application of an operation, before its results exist; ``given`` are the result types stated for it."""
+    """One application of an operation, before its results exist.
+
+    ``given`` are the result types stated for it.
+    """
 
     op: str
     operands: Sequence[TensorType]
@@ -31,7 +35,9 @@ class Site:
     def fail(self, expected: str) -> NoReturn:
         """Raise the VerifyError of this site: what came in, what was expected."""
         got = ", ".join(map(str, self.operands)) or "no operands"
-        facts = ", ".join(f"{key}={value}" for key, value in self.attributes.items() if key != "value")
+        facts = ", ".join(
+            f"{key}={value}" for key, value in self.attributes.items() if key != "value"
+        )
         stated = f" to {', '.join(map(str, self.given))}" if self.given else ""
         note = f" with {facts}" if facts else ""
         raise VerifyError(f"{self.op}: {expected}; got {got}{stated}{note}")
@@ -88,7 +94,10 @@ def compare(site: Site) -> Types:
     direction = site.attributes["comparison_direction"]
     site.require(direction in {"EQ", "NE", "LT", "LE", "GT", "GE"}, "unknown comparison direction")
     kind = site.attributes.get("compare_type")
-    site.require(kind is None or kind == compare_type(x.dtype), f"compare_type must be {compare_type(x.dtype)}")
+    site.require(
+        kind is None or kind == compare_type(x.dtype),
+        f"compare_type must be {compare_type(x.dtype)}",
+    )
     return (TensorType(x.shape, "i1"),)
 
 
@@ -104,7 +113,9 @@ def select(site: Site) -> Types:
     predicate, x, y = site.operands
     site.require(x == y, "on_true and on_false must have equal types")
     site.require(predicate.dtype == "i1", "the predicate must be i1")
-    site.require(predicate.shape in ((), x.shape), "the predicate must be rank 0 or shaped as the values")
+    site.require(
+        predicate.shape in ((), x.shape), "the predicate must be rank 0 or shaped as the values"
+    )
     return (x,)
 
 
@@ -133,7 +144,9 @@ def bitcast_convert(site: Site) -> Types:
     elif wide > narrow:
         expected = (*x.shape, wide // narrow)
     else:
-        site.require(x.rank > 0 and x.shape[-1] == narrow // wide, f"innermost axis must be {narrow // wide}")
+        site.require(
+            x.rank > 0 and x.shape[-1] == narrow // wide, f"innermost axis must be {narrow // wide}"
+        )
         expected = x.shape[:-1]
     site.require(given.shape == expected, f"result shape must be {expected}")
     return (given,)
@@ -148,7 +161,9 @@ def iota(site: Site) -> Types:
     """A stated numeric type with the dimension in range."""
     given = site.stated()
     site.require(given.dtype in INTS | FLOATS, "iota must be numeric")
-    site.require(0 <= site.attributes["iota_dimension"] < given.rank, "iota_dimension must be an axis")
+    site.require(
+        0 <= site.attributes["iota_dimension"] < given.rank, "iota_dimension must be an axis"
+    )
     return (given,)
 
 
@@ -189,7 +204,9 @@ def slice_(site: Site) -> Types:
     """``ceil((limit - start) / stride)`` along each axis."""
     (x,) = site.operands
     bounds = [site.attributes[key] for key in ("start_indices", "limit_indices", "strides")]
-    site.require(all(len(bound) == x.rank for bound in bounds), "one start, limit and stride per axis")
+    site.require(
+        all(len(bound) == x.rank for bound in bounds), "one start, limit and stride per axis"
+    )
     shape = []
     for size, start, limit, stride in zip(x.shape, *bounds, strict=True):
         site.require(0 <= start <= limit <= size, "0 <= start <= limit <= size on each axis")
@@ -207,17 +224,29 @@ def concatenate(site: Site) -> Types:
     def outside(x: TensorType) -> tuple[Any, ...]:
         return x.dtype, x.rank, x.shape[:axis], x.shape[axis + 1 :]
 
-    site.require(all(outside(x) == outside(first) for x in site.operands), "operands must agree off the axis")
+    site.require(
+        all(outside(x) == outside(first) for x in site.operands), "operands must agree off the axis"
+    )
     total = sum(x.shape[axis] for x in site.operands)
     return (TensorType((*first.shape[:axis], total, *first.shape[axis + 1 :]), first.dtype),)
 
 
 def pad(site: Site) -> Types:
-    """``low + size + (size - 1) * interior + high`` along each axis; low and high may be negative."""
+    """``low + size + (size - 1) * interior + high`` along each axis.
+
+    Low and high may be negative.
+    """
     x, value = site.operands
-    site.require(value == TensorType((), x.dtype), "the padding value must be rank 0, of the operand's type")
-    edges = [site.attributes[key] for key in ("edge_padding_low", "edge_padding_high", "interior_padding")]
-    site.require(all(len(edge) == x.rank for edge in edges), "one low, high and interior amount per axis")
+    site.require(
+        value == TensorType((), x.dtype), "the padding value must be rank 0, of the operand's type"
+    )
+    edges = [
+        site.attributes[key]
+        for key in ("edge_padding_low", "edge_padding_high", "interior_padding")
+    ]
+    site.require(
+        all(len(edge) == x.rank for edge in edges), "one low, high and interior amount per axis"
+    )
     shape = []
     for size, low, high, interior in zip(x.shape, *edges, strict=True):
         site.require(interior >= 0, "interior padding must not be negative")
@@ -227,11 +256,16 @@ def pad(site: Site) -> Types:
 
 
 def dot_general(site: Site) -> Types:
-    """Batching axes, then the left's free axes, then the right's; the element type may be stated."""
+    """Batching axes, then the left's free axes, then the right's.
+
+    The element type may be stated.
+    """
     x, y = site.operands
     lb, lc = (site.axes(f"lhs_{kind}_dimensions", x.rank) for kind in ("batching", "contracting"))
     rb, rc = (site.axes(f"rhs_{kind}_dimensions", y.rank) for kind in ("batching", "contracting"))
-    site.require(not set(lb) & set(lc) and not set(rb) & set(rc), "an axis batches or contracts, not both")
+    site.require(
+        not set(lb) & set(lc) and not set(rb) & set(rc), "an axis batches or contracts, not both"
+    )
     for left, right in ((lb, rb), (lc, rc)):
         site.require(
             tuple(x.shape[axis] for axis in left) == tuple(y.shape[axis] for axis in right),
@@ -249,7 +283,7 @@ def identity(site: Site) -> Types:
 
 
 def stated(site: Site) -> Types:
-    """Results have whatever types were stated (calls are checked against their function by the verifier)."""
+    """Results have the types that were stated (the verifier checks calls against functions)."""
     if site.given is None:
         site.fail("result types must be stated")
     return site.given

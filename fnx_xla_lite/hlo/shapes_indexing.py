@@ -10,7 +10,9 @@ from fnx_xla_lite.hlo.shapes import Site, Types
 def _check_starts(site: Site, x: TensorType, starts: tuple[TensorType, ...]) -> None:
     site.require(len(starts) == x.rank, "one start index per axis")
     for start in starts:
-        site.require(start.rank == 0 and start.dtype in INTS, "start indices must be rank-0 integers")
+        site.require(
+            start.rank == 0 and start.dtype in INTS, "start indices must be rank-0 integers"
+        )
 
 
 def dynamic_slice(site: Site) -> Types:
@@ -28,7 +30,9 @@ def dynamic_update_slice(site: Site) -> Types:
     """The operand's type; the update fits inside."""
     x, update, *starts = site.operands
     _check_starts(site, x, tuple(starts))
-    site.require(update.dtype == x.dtype and update.rank == x.rank, "the update must match in rank and type")
+    site.require(
+        update.dtype == x.dtype and update.rank == x.rank, "the update must match in rank and type"
+    )
     fits = all(size <= limit for size, limit in zip(update.shape, x.shape, strict=True))
     site.require(fits, "the update must not exceed the operand")
     return (x,)
@@ -37,14 +41,19 @@ def dynamic_update_slice(site: Site) -> Types:
 def _index_vector(site: Site, indices: TensorType, axis: int) -> tuple[tuple[int, ...], int]:
     """The batch shape of an index array and the length of its index vectors."""
     site.require(indices.dtype in INTS, "indices must be integers")
-    site.require(0 <= axis <= indices.rank, "index_vector_dim must be an axis of the indices, or their rank")
+    site.require(
+        0 <= axis <= indices.rank, "index_vector_dim must be an axis of the indices, or their rank"
+    )
     if axis == indices.rank:
         return indices.shape, 1
     return indices.shape[:axis] + indices.shape[axis + 1 :], indices.shape[axis]
 
 
 def gather(site: Site) -> Types:
-    """StableHLO ``gather``: offset axes hold the slice, the others follow the indices' batch axes."""
+    """StableHLO ``gather``.
+
+    Offset axes hold the slice, the others follow the indices' batch axes.
+    """
     x, indices = site.operands
     attrs = site.attributes
     batch, length = _index_vector(site, indices, attrs["index_vector_dim"])
@@ -61,14 +70,20 @@ def gather(site: Site) -> Types:
     site.require(len(set(dropped)) == len(dropped), "collapsed and batching dims must be distinct")
     fits = all(0 <= size <= limit for size, limit in zip(sizes, x.shape, strict=True))
     site.require(fits, "slice sizes must not exceed the operand")
-    site.require(all(sizes[axis] <= 1 for axis in dropped), "collapsed and batching slices have size 1")
+    site.require(
+        all(sizes[axis] <= 1 for axis in dropped), "collapsed and batching slices have size 1"
+    )
     window = [size for axis, size in enumerate(sizes) if axis not in dropped]
     rank = len(batch) + len(window)
     offsets = site.axes("offset_dims", rank)
-    site.require(len(offsets) == len(window), "offset_dims must name one result axis per slice axis")
+    site.require(
+        len(offsets) == len(window), "offset_dims must name one result axis per slice axis"
+    )
     site.require(list(offsets) == sorted(offsets), "offset_dims must be sorted")
     inner, outer = iter(window), iter(batch)
-    return (TensorType(tuple(next(inner if d in offsets else outer) for d in range(rank)), x.dtype),)
+    return (
+        TensorType(tuple(next(inner if d in offsets else outer) for d in range(rank)), x.dtype),
+    )
 
 
 def scatter(site: Site) -> Types:
@@ -85,7 +100,9 @@ def scatter(site: Site) -> Types:
     site.require(len(batching) == len(index_batching), "batching dims must pair up")
     site.require(updates.dtype == x.dtype, "updates must have the operand's element type")
     kept = [axis for axis in range(x.rank) if axis not in inserted and axis not in batching]
-    site.require(len(window_dims) == len(kept), "update_window_dims must cover the operand's window")
+    site.require(
+        len(window_dims) == len(kept), "update_window_dims must cover the operand's window"
+    )
     outer = tuple(size for d, size in enumerate(updates.shape) if d not in window_dims)
     site.require(outer == batch, "the updates' scatter axes must match the indices")
     fits = all(updates.shape[d] <= x.shape[axis] for d, axis in zip(window_dims, kept, strict=True))
@@ -95,11 +112,13 @@ def scatter(site: Site) -> Types:
 
 
 def check_scalar_body(site: Site, body: Computation, dtypes: tuple[str, ...]) -> None:
-    """A combiner takes the accumulators' scalars, then the values', and returns the accumulators'."""
+    """A combiner takes the accumulators' scalars, then the values'; returns the accumulators'."""
     scalars = tuple(TensorType((), dtype) for dtype in dtypes)
     parameters = tuple(value.type for value in body.parameters)
     results = tuple(value.type for value in body.results)
-    site.require(parameters == scalars + scalars and results == scalars, "the body must combine scalars")
+    site.require(
+        parameters == scalars + scalars and results == scalars, "the body must combine scalars"
+    )
 
 
 def reduce(site: Site) -> Types:
@@ -111,26 +130,37 @@ def reduce(site: Site) -> Types:
     axes = site.axes("dimensions", first.rank)
     site.require(all(x.shape == first.shape for x in inputs), "inputs must have equal shapes")
     for x, init in zip(inputs, inits, strict=True):
-        site.require(init == TensorType((), x.dtype), "initial values must be scalars of the inputs' types")
+        site.require(
+            init == TensorType((), x.dtype), "initial values must be scalars of the inputs' types"
+        )
     check_scalar_body(site, site.regions[0], tuple(x.dtype for x in inputs))
     shape = tuple(size for axis, size in enumerate(first.shape) if axis not in axes)
     return tuple(TensorType(shape, x.dtype) for x in inputs)
 
 
 def reduce_window(site: Site) -> Types:
-    """One input and its initial value; windows of ``window_dimensions`` slide over the padded input."""
+    """One input and its initial value.
+
+    Windows of ``window_dimensions`` slide over the padded input.
+    """
     site.require(len(site.operands) == 2, "reduce_window takes one input and its initial value")
     x, init = site.operands
     attrs = site.attributes
-    site.require(init == TensorType((), x.dtype), "the initial value must be a scalar of the input's type")
+    site.require(
+        init == TensorType((), x.dtype), "the initial value must be a scalar of the input's type"
+    )
     keys = ("window_dimensions", "window_strides", "base_dilations", "window_dilations", "padding")
-    site.require(all(len(attrs[key]) == x.rank for key in keys), "window attributes have one entry per axis")
+    site.require(
+        all(len(attrs[key]) == x.rank for key in keys), "window attributes have one entry per axis"
+    )
     check_scalar_body(site, site.regions[0], (x.dtype,))
     shape = []
     for size, window, stride, base, dilation, (low, high) in zip(
         x.shape, *(attrs[key] for key in keys), strict=True
     ):
-        site.require(min(window, stride, base, dilation) > 0, "window sizes and strides must be positive")
+        site.require(
+            min(window, stride, base, dilation) > 0, "window sizes and strides must be positive"
+        )
         padded = low + high + ((size - 1) * base + 1 if size else 0)
         reach = (window - 1) * dilation + 1
         shape.append((padded - reach) // stride + 1 if padded >= reach else 0)
@@ -150,13 +180,20 @@ def while_(site: Site) -> Types:
 
 
 def case(site: Site) -> Types:
-    """A rank-0 ``i32`` picks a branch, out of range the last; an ``if`` takes ``i1``: true is the first branch."""
+    """A rank-0 ``i32`` picks a branch, out of range the last.
+
+    An ``if`` takes ``i1``: true is the first branch.
+    """
     wanted = TensorType((), "i1" if site.op == "if" else "i32")
     site.require(tuple(site.operands) == (wanted,), f"the operand must be {wanted}")
-    site.require(len(site.regions) == 2 if site.op == "if" else len(site.regions) > 0, "branches are missing")
+    site.require(
+        len(site.regions) == 2 if site.op == "if" else len(site.regions) > 0, "branches are missing"
+    )
     types = [tuple(v.type for v in region.results) for region in site.regions]
     site.require(all(t == types[0] for t in types), "branches must return equal types")
-    site.require(not any(region.parameters for region in site.regions), "branches take no parameters")
+    site.require(
+        not any(region.parameters for region in site.regions), "branches take no parameters"
+    )
     return types[0]
 
 

@@ -1,6 +1,7 @@
 """Special functions in float64 for the reference interpreter: erf, erfc, erf_inv, lgamma, digamma.
 
-Slow and accurate to a few ulp: they are the meaning that backends are tested against, and NumPy has none of them.
+Slow and accurate to a few ulp: they are the meaning that backends are tested against, and NumPy has
+none of them.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ def _erf_inv(x: float) -> float:
         return x
     z = abs(x)
     w = -math.log1p(-z * z)
-    # Starting point: Winitzki (2008), within 2e-3; then Halley steps on erf(y) = z, or on erfc(y) = 1 - z,
-    # which is exact for z >= 1/2 and keeps relative precision in the tail.
+    # Starting point: Winitzki (2008), within 2e-3; then Halley steps on erf(y) = z, or on
+    # erfc(y) = 1 - z, which is exact for z >= 1/2 and keeps relative precision in the tail.
     b = 2.0 / (math.pi * 0.147) - 0.5 * w
     y = math.sqrt(max(math.sqrt(b * b + w / 0.147) - b, 0.0)) or z * math.sqrt(math.pi) / 2
     for _ in range(4):

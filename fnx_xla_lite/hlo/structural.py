@@ -1,4 +1,7 @@
-"""The NumPy meaning of operations that move, make or contract arrays: ``(instruction, *arrays) -> array``."""
+"""The NumPy meaning of operations that move, make or contract arrays.
+
+``(instruction, *arrays) -> array``.
+"""
 
 from __future__ import annotations
 

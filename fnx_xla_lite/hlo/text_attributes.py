@@ -1,6 +1,7 @@
 """MLIR attribute values, types and locations, read into plain Python values.
 
-Attributes that we have no use for (shardings, result names, ...) are read as far as their brackets need and become None.
+Attributes that we have no use for (shardings, result names, ...) are read as far as their brackets
+need and become None.
 """
 
 from __future__ import annotations
@@ -79,7 +80,10 @@ def _pairs(tokens: Tokens, end: str) -> dict[str, Any]:
 
 
 def parse_attribute(tokens: Tokens) -> Any:
-    """One attribute value: numbers, strings, tuples of them, arrays, dictionaries; None for what we do not know."""
+    """One attribute value: numbers, strings, tuples of them, arrays, dictionaries.
+
+    None for what we do not know.
+    """
     token = tokens.peek
     if token.kind == "dense":
         tokens.take()
@@ -141,7 +145,7 @@ def _array(tokens: Tokens) -> tuple[Any, ...]:
 
 
 def _hash(tokens: Tokens) -> Any:
-    """``#stablehlo.gather<...>`` as a dictionary, ``#stablehlo<precision DEFAULT>`` as its last word."""
+    """``#stablehlo.gather<...>`` as a dictionary, ``#stablehlo<precision DEFAULT>`` as a word."""
     token = tokens.peek
     if token.text in _STRUCTS:
         tokens.take()
@@ -175,7 +179,7 @@ def skip_value(tokens: Tokens) -> None:
 
 
 class Locations:
-    """Reads ``loc(...)``, resolving the aliases that stand at the ends of a text, as ``file:line in function``."""
+    """Reads ``loc(...)`` as ``file:line in function``, resolving the aliases at a text's ends."""
 
     def __init__(self, text: str) -> None:
         self._aliases = dict(_ALIAS.findall(text))
@@ -247,4 +251,8 @@ def as_plain(value: Any) -> Any:
     """Integer arrays as (nested) tuples; everything else unchanged."""
     if not isinstance(value, np.ndarray) or value.dtype.kind not in "iu":
         return value
-    return tuple(tuple(row) for row in value.tolist()) if value.ndim == 2 else tuple(value.reshape(-1).tolist())
+    return (
+        tuple(tuple(row) for row in value.tolist())
+        if value.ndim == 2
+        else tuple(value.reshape(-1).tolist())
+    )

@@ -1,8 +1,9 @@
 """The pretty syntax of each operation, as data that the printer and the parser share.
 
-Most operations read ``dialect.op operands, keyword = value, ... : types``; a ``Form`` names their keywords and the way their types
-are written. Operations with a syntax of their own (``constant compare slice dot_general reduce while call``) have functions
-in the printer and the parser; the rest are written in MLIR's generic form, with attributes between ``<{`` and ``}>``.
+Most operations read ``dialect.op operands, keyword = value, ... : types``; a ``Form`` names their
+keywords and the way their types are written. Operations with a syntax of their own (``constant
+compare slice dot_general reduce while call``) have functions in the printer and the parser; the
+rest are written in MLIR's generic form, with attributes between ``<{`` and ``}>``.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ TypeStyle = Literal["same", "function", "arrow", "select", "list"]
 class Form:
     """Keywords as (spelling, attribute, is a list), and how the types are written.
 
-    ``same``: one type if all agree, else a function type; ``function``: ``(a, b) -> c``; ``arrow``: ``a -> c``;
-    ``select``: the predicate's and the result's; ``list``: the operands'.
+    ``same``: one type if all agree, else a function type; ``function``: ``(a, b) -> c``; ``arrow``:
+    ``a -> c``; ``select``: the predicate's and the result's; ``list``: the operands'.
     """
 
     types: TypeStyle = "same"
@@ -56,7 +57,8 @@ _ELEMENTWISE = {
 }
 FORMS: dict[str, Form] = _ELEMENTWISE | _KEYWORDS
 
-# Fields of the structs that StableHLO prints inside #stablehlo.gather<...>, in its order; the empty and 0 are left out.
+# Fields of the structs that StableHLO prints inside #stablehlo.gather<...>, in its order; the empty
+# ones and zeros are left out.
 STRUCT_FIELDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "gather": (
         "dimension_numbers",

@@ -1,7 +1,8 @@
 """SSA names as MLIR's printer gives them: ``%0``, ``%1:2``, ``%arg0``, ``%cst_3``, ``%iterArg``.
 
-Within a function numbers run through its own instructions first; each nested region goes on from there, and sibling regions
-use the same numbers. Constants are called ``c`` or ``cst``, loop state ``iterArg``; a repeated name takes the next suffix.
+Within a function numbers run through its own instructions first; each nested region goes on from
+there, and sibling regions use the same numbers. Constants are called ``c`` or ``cst``, loop state
+``iterArg``; a repeated name takes the next suffix.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ class Names:
             return self._names[instr.results[0]]
         return f"{self._names[instr.results[0]].partition('#')[0]}:{len(instr.results)}"
 
-    def _name_region(self, body: Computation, parent: Instruction | None, counters: _Counters) -> None:
+    def _name_region(
+        self, body: Computation, parent: Instruction | None, counters: _Counters
+    ) -> None:
         for parameter in body.parameters:
             is_state = parent is not None and parent.op == "while"
             self._names[parameter] = counters.unique("iterArg") if is_state else counters.argument()

@@ -1,7 +1,8 @@
 """Numbers and ``dense<...>`` literals in MLIR's spelling, both ways.
 
-Floats follow MLIR's printer: six digits in scientific notation where they read back exactly, else enough digits, else the bits
-in hexadecimal; non-splat arrays of more than 100 elements are one hexadecimal string of little-endian bytes.
+Floats follow MLIR's printer: six digits in scientific notation where they read back exactly, else
+enough digits, else the bits in hexadecimal; non-splat arrays of more than 100 elements are one
+hexadecimal string of little-endian bytes.
 """
 
 from __future__ import annotations
@@ -50,11 +51,16 @@ def _scientific(number: float) -> str:
     digits, exponent = _decimal(abs(number), 6)
     first = exponent + len(digits) - 1
     sign = "-" if number < 0 else ""
-    return f"{sign}{digits[0]}.{digits[1:].ljust(6, '0')}e{'-' if first < 0 else '+'}{abs(first):02d}"
+    return (
+        f"{sign}{digits[0]}.{digits[1:].ljust(6, '0')}e{'-' if first < 0 else '+'}{abs(first):02d}"
+    )
 
 
 def _natural(number: float, precision: int) -> str:
-    """``precision`` significant digits without trailing zeros; an exponent only where MLIR gives one."""
+    """``precision`` significant digits without trailing zeros.
+
+    An exponent only where MLIR gives one.
+    """
     digits, exponent = _decimal(abs(number), precision)
     minus = "-" if number < 0 else ""
     first = exponent + len(digits) - 1  # decimal exponent of the first digit
@@ -69,7 +75,10 @@ def _natural(number: float, precision: int) -> str:
 
 
 def _decimal(number: float, precision: int) -> tuple[str, int]:
-    """Decimal digits and exponent as llvm::APFloat::toString finds them: cut by powers of ten, then rounded half up."""
+    """Decimal digits and exponent as llvm::APFloat::toString finds them.
+
+    Cut by powers of ten, then rounded half up.
+    """
     significand, denominator = number.as_integer_ratio()
     exponent = 1 - denominator.bit_length()  # number = significand * 2**exponent
     significand *= 5**-exponent  # = significand * 10**exponent

@@ -1,39 +1,41 @@
 """Parse StableHLO's MLIR text, as JAX prints it, into a module.
 
-Input: text with static shapes and the operations of the op table, pretty or generic. Output: a module in which every result
-type has been checked against its operation's shape rule. Attributes for other tools (shardings, result names) are dropped.
+Input: text with static shapes and the operations of the op table, pretty or generic. Output: a
+module in which every result type has been checked against its operation's shape rule. Attributes
+for other tools (shardings, result names) are dropped.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from fnx_xla_lite.errors import ParseError, UnsupportedOpError, VerifyError
+from fnx_xla_lite.errors import UnsupportedOpError, VerifyError
 from fnx_xla_lite.hlo.ir import Computation, Function, HloModule, Instruction, TensorType, Value
 from fnx_xla_lite.hlo.opset import OPS
 from fnx_xla_lite.hlo.shapes import Site
 from fnx_xla_lite.hlo.text_attributes import (
-    Locations,
     as_plain,
     parse_attribute,
     parse_dictionary,
-    parse_ints,
     parse_string,
     parse_symbol,
     parse_type,
     skip_value,
 )
-from fnx_xla_lite.hlo.text_forms import FORMS
-from fnx_xla_lite.hlo.text_lex import Token, Tokens
-from fnx_xla_lite.hlo.text_numbers import parse_dense
+from fnx_xla_lite.hlo.text_reader import Reader, Scope, Statement
+from fnx_xla_lite.hlo.text_syntax import SYNTAX, op_name, read_generic, read_pretty
 
-Scope = dict[str, tuple[Value, ...]]
 _RETURNS = ("return", "func.return", "stablehlo.return")
 _DONATION = ("jax.buffer_donor", "tf.aliasing_output")
 # custom_call targets that mean an operation of ours, or the identity.
 _TARGETS = {f"mhlo.{name}": name for name, row in OPS.items() if row.dialect == "chlo"}
-_IDENTITIES = ("Sharding", "SPMDFullToShardShape", "SPMDShardToFullShape", "annotate_device_placement")
+_IDENTITIES = (
+    "Sharding",
+    "SPMDFullToShardShape",
+    "SPMDShardToFullShape",
+    "annotate_device_placement",
+)
 
 
 def parse(text: str) -> HloModule:
@@ -50,30 +52,16 @@ def parse(text: str) -> HloModule:
     return _Parser(text).module()
 
 
-class _Statement:
-    """One operation while it is read: what the op-specific syntaxes fill in."""
-
-    def __init__(self, op: str, token: Token) -> None:
-        self.op = op
-        self.token = token
-        self.operands: tuple[Value, ...] = ()
-        self.attributes: dict[str, Any] = {}
-        self.regions: tuple[Computation, ...] = ()
-        self.types: Sequence[TensorType] | None = None  # operand types, where they are written
-        self.results: tuple[TensorType, ...] = ()
-
-
 class _Parser:
     """Recursive descent over one text."""
 
     def __init__(self, text: str) -> None:
-        self._locations = Locations(text)
-        self._tokens = Tokens(text)
+        self._reader = Reader(text, self._block)
 
     # Modules and functions
 
     def module(self) -> HloModule:
-        tokens, name = self._tokens, "module"
+        tokens, name = self._reader.tokens, "module"
         self._skip_aliases()
         if tokens.accept("module"):
             if tokens.peek.kind == "symbol":
@@ -83,7 +71,7 @@ class _Parser:
             tokens.expect("{")
             functions = self._functions("}")
             tokens.expect("}")
-            self._locations.parse(tokens)
+            self._reader.locations.parse(tokens)
         else:
             functions = self._functions("")
         self._skip_aliases()
@@ -92,7 +80,7 @@ class _Parser:
         return HloModule(name, functions)
 
     def _functions(self, end: str) -> tuple[Function, ...]:
-        tokens = self._tokens
+        tokens = self._reader.tokens
         functions: list[Function] = []
         entry = None
         while tokens.peek.text != end and tokens.peek.kind != "hash":
@@ -111,7 +99,7 @@ class _Parser:
         return (entry, *(f for f in functions if f is not entry))
 
     def _function(self) -> Function:
-        tokens = self._tokens
+        tokens = self._reader.tokens
         tokens.accept("private")
         name = parse_symbol(tokens.kind("symbol"))
         scope: Scope = {}
@@ -119,31 +107,26 @@ class _Parser:
         donated: set[int] = set()
         tokens.expect("(")
         while not tokens.accept(")"):
-            label, value = self._parameter()
+            label, value = self._reader.parameter()
             scope[label] = (value,)
             if tokens.peek.text == "{":
                 attributes = parse_dictionary(tokens)
                 if any(attributes.get(key, False) is not False for key in _DONATION):
                     donated.add(len(parameters))
-            self._locations.parse(tokens)
+            self._reader.locations.parse(tokens)
             parameters.append(value)
             tokens.accept(",")
         types = self._function_results()
         if tokens.accept("attributes"):
             parse_dictionary(tokens)
         body = self._block(scope, tuple(parameters))
-        self._locations.parse(tokens)
+        self._reader.locations.parse(tokens)
         if tuple(value.type for value in body.results) != types:
             raise VerifyError(f"function {name}: returns other types than it declares")
         return Function(name, body, frozenset(donated))
 
-    def _parameter(self) -> tuple[str, Value]:
-        label = self._tokens.kind("value")
-        self._tokens.expect(":")
-        return label, Value(parse_type(self._tokens))
-
     def _function_results(self) -> tuple[TensorType, ...]:
-        tokens = self._tokens
+        tokens = self._reader.tokens
         if not tokens.accept("->"):
             return ()
         if not tokens.accept("("):
@@ -157,17 +140,17 @@ class _Parser:
         return tuple(types)
 
     def _skip_aliases(self) -> None:
-        tokens = self._tokens
+        tokens = self._reader.tokens
         while tokens.peek.kind == "hash":
             tokens.take()
             tokens.expect("=")
             if tokens.peek.text == "loc":
-                self._locations.parse(tokens)
+                self._reader.locations.parse(tokens)
             else:
                 parse_attribute(tokens)
 
     def _skip_mesh(self) -> None:
-        tokens = self._tokens
+        tokens = self._reader.tokens
         tokens.take()
         tokens.kind("symbol")
         tokens.expect("=")
@@ -180,7 +163,7 @@ class _Parser:
 
     def _block(self, scope: Scope, parameters: tuple[Value, ...]) -> Computation:
         """``{ statements return }``; ``scope`` becomes the block's own."""
-        tokens = self._tokens
+        tokens = self._reader.tokens
         tokens.expect("{")
         if tokens.peek.kind == "block":
             parameters = self._block_header(scope)
@@ -194,80 +177,57 @@ class _Parser:
         return Computation(parameters, tuple(instructions), results)
 
     def _block_header(self, scope: Scope) -> tuple[Value, ...]:
-        tokens = self._tokens
+        tokens = self._reader.tokens
         tokens.take()
         parameters = []
         if tokens.accept("("):
             while not tokens.accept(")"):
-                label, value = self._parameter()
+                label, value = self._reader.parameter()
                 scope[label] = (value,)
                 parameters.append(value)
-                self._locations.parse(tokens)
+                self._reader.locations.parse(tokens)
                 tokens.accept(",")
         tokens.expect(":")
         return tuple(parameters)
 
     def _at_return(self) -> bool:
-        token = self._tokens.peek
+        token = self._reader.tokens.peek
         if token.text == "}" or token.kind == "end":
-            self._tokens.fail("expected an operation or return")
+            self._reader.tokens.fail("expected an operation or return")
         return token.text.strip('"') in _RETURNS
 
     def _return(self, scope: Scope) -> tuple[Value, ...]:
-        tokens = self._tokens
+        tokens = self._reader.tokens
         tokens.take()
-        results = self._operands(scope)
+        results = self._reader.operands(scope)
         if tokens.accept(":"):
-            stated, arrow_types = self._signature()
-            declared = arrow_types and stated or (stated if arrow_types is None else ())
-            if declared and tuple(declared) != tuple(value.type for value in results):
+            stated, _ = self._reader.signature()
+            if stated != [value.type for value in results]:
                 tokens.fail("returned values have other types, before")
-        self._locations.parse(tokens)
+        self._reader.locations.parse(tokens)
         return results
 
-    def _operands(self, scope: Scope) -> tuple[Value, ...]:
-        """``%a, %b``, perhaps in parentheses."""
-        tokens = self._tokens
-        closed = tokens.accept("(")
-        values = []
-        while tokens.peek.kind == "value":
-            values.append(self._value(scope))
-            if not tokens.accept(","):
-                break
-        if closed:
-            tokens.expect(")")
-        return tuple(values)
-
-    def _value(self, scope: Scope) -> Value:
-        token = self._tokens.take()
-        label, _, position = token.text.partition("#")
-        values = scope.get(label)
-        index = int(position or 0)
-        if values is None or index >= len(values):
-            self._tokens.fail("value is not defined here", token)
-        return values[index]
-
     def _statement(self, scope: Scope) -> Instruction | None:
-        tokens = self._tokens
+        tokens = self._reader.tokens
         labels = self._labels()
         token = tokens.take()
         if token.kind not in ("word", "string"):
             tokens.fail("expected an operation", token)
         generic = token.kind == "string"
         name = parse_string(token.text) if generic else token.text
-        statement = _Statement(_op_name(name), token)
+        statement = Statement(op_name(name), token)
         if statement.op == "custom_call" and not generic:
             self._custom_call(statement, scope)
         else:
             self._require_op(statement, name)
-            read = _Parser.generic if generic else _SYNTAX.get(statement.op, _Parser.pretty)
-            read(self, statement, scope)
-        location = self._locations.parse(tokens)
+            read = read_generic if generic else SYNTAX.get(statement.op, read_pretty)
+            read(self._reader, statement, scope)
+        location = self._reader.locations.parse(tokens)
         return self._finish(statement, labels, scope, location)
 
     def _labels(self) -> list[tuple[str, int]]:
         """The left side: names with their numbers of results."""
-        tokens = self._tokens
+        tokens = self._reader.tokens
         labels = []
         while tokens.peek.kind == "value":
             label = tokens.take().text
@@ -278,15 +238,21 @@ class _Parser:
             tokens.expect("=")
         return labels
 
-    def _require_op(self, statement: _Statement, name: str) -> None:
+    def _require_op(self, statement: Statement, name: str) -> None:
         if statement.op not in OPS:
-            place = self._tokens.place(statement.token)
-            raise UnsupportedOpError(f"{place}: operation {name} is not supported (see hlo/opset.py)")
+            place = self._reader.tokens.place(statement.token)
+            raise UnsupportedOpError(
+                f"{place}: operation {name} is not supported (see hlo/opset.py)"
+            )
 
     def _finish(
-        self, statement: _Statement, labels: list[tuple[str, int]], scope: Scope, location: str | None
+        self,
+        statement: Statement,
+        labels: list[tuple[str, int]],
+        scope: Scope,
+        location: str | None,
     ) -> Instruction | None:
-        tokens, token = self._tokens, statement.token
+        tokens, token = self._reader.tokens, statement.token
         operand_types = [x.type for x in statement.operands]
         if statement.types is not None and list(statement.types) != operand_types:
             tokens.fail("written operand types differ from the operands' types", token)
@@ -323,252 +289,25 @@ class _Parser:
             scope[label] = tuple(values[start : start + count])
             start += count
 
-    # Types
+    def _custom_call(self, statement: Statement, scope: Scope) -> None:
+        """``custom_call @target(%a) {...} .
 
-    def _types(self) -> list[TensorType]:
-        types = [parse_type(self._tokens)]
-        while self._tokens.accept(","):
-            types.append(parse_type(self._tokens))
-        return types
-
-    def _signature(self) -> tuple[list[TensorType], tuple[TensorType, ...] | None]:
-        """``(a, b) -> c``, ``(a) -> (b, c)``, ``a -> b`` or a bare list of types."""
-        tokens = self._tokens
-        if tokens.accept("("):
-            operands = [] if tokens.peek.text == ")" else self._types()
-            tokens.expect(")")
-        else:
-            operands = self._types()
-        if not tokens.accept("->"):
-            return operands, None
-        if not tokens.accept("("):
-            return operands, (parse_type(tokens),)
-        results = () if tokens.peek.text == ")" else tuple(self._types())
-        tokens.expect(")")
-        return operands, results
-
-    def _state_types(self, statement: _Statement) -> None:
-        """``: types`` at the end of a statement."""
-        if self._tokens.peek.text == "{":
-            statement.attributes.update(parse_dictionary(self._tokens))
-        self._tokens.expect(":")
-        types, results = self._signature()
-        if results is not None:
-            statement.types, statement.results = types, results
-            return
-        form = FORMS.get(statement.op)
-        is_list = form is not None and form.types == "list"
-        statement.results = tuple(types) if is_list else (types[-1],)
-
-    # Syntaxes
-
-    def pretty(self, statement: _Statement, scope: Scope) -> None:
-        """``op %a, %b, keyword = value, ... : types``."""
-        tokens = self._tokens
-        form = FORMS.get(statement.op)
-        if form is None:
-            tokens.fail("expected the generic form of this operation", statement.token)
-        statement.operands = self._operands(scope)
-        spellings = {spelling: (key, is_list) for spelling, key, is_list in form.keywords}
-        while tokens.peek.text in spellings:
-            key, is_list = spellings[tokens.take().text]
-            tokens.expect("=")
-            statement.attributes[key] = (
-                parse_ints(tokens) if is_list else int(tokens.kind("number"))
-            )
-            tokens.accept(",")
-        self._state_types(statement)
-
-    def generic(self, statement: _Statement, scope: Scope) -> None:
-        """``"op"(%a, %b) <{key = value}> ({region}, {region}) {attributes} : types``."""
-        tokens = self._tokens
-        statement.operands = self._operands(scope)
-        if tokens.accept("<"):
-            statement.attributes.update(parse_dictionary(tokens))
-            tokens.expect(">")
-        if tokens.accept("("):
-            regions = []
-            while not tokens.accept(")"):
-                regions.append(self._block(dict(scope), ()))
-                tokens.accept(",")
-            statement.regions = tuple(regions)
-        self._state_types(statement)
-
-    def constant(self, statement: _Statement, _: Scope) -> None:
-        """``constant dense<...> : type``."""
-        tokens = self._tokens
-        if tokens.peek.text == "{":
-            parse_dictionary(tokens)
-        literal = tokens.kind("dense")
-        tokens.expect(":")
-        type_ = parse_type(tokens)
-        try:
-            statement.attributes["value"] = parse_dense(literal, type_)
-        except (ParseError, ValueError, OverflowError) as error:
-            raise ParseError(f"{tokens.place(statement.token)}: {error}") from None
-        statement.results = (type_,)
-
-    def compare(self, statement: _Statement, scope: Scope) -> None:
-        """``compare LT, %a, %b, FLOAT : types``."""
-        tokens = self._tokens
-        statement.attributes["comparison_direction"] = tokens.kind("word")
-        tokens.expect(",")
-        statement.operands = self._operands(scope)
-        if tokens.peek.kind == "word":
-            statement.attributes["compare_type"] = tokens.take().text
-        self._state_types(statement)
-
-    def slice_(self, statement: _Statement, scope: Scope) -> None:
-        """``slice %a [0:3, 1:9:2] : types``."""
-        tokens = self._tokens
-        statement.operands = self._operands(scope)
-        tokens.expect("[")
-        bounds: list[tuple[int, int, int]] = []
-        while not tokens.accept("]"):
-            start = int(tokens.kind("number"))
-            tokens.expect(":")
-            limit = int(tokens.kind("number"))
-            stride = int(tokens.kind("number")) if tokens.accept(":") else 1
-            bounds.append((start, limit, stride))
-            tokens.accept(",")
-        keys = ("start_indices", "limit_indices", "strides")
-        for position, key in enumerate(keys):
-            statement.attributes[key] = tuple(bound[position] for bound in bounds)
-        self._state_types(statement)
-
-    def dot_general(self, statement: _Statement, scope: Scope) -> None:
-        """``dot_general %a, %b, batching_dims = [0] x [0], contracting_dims = [2] x [1], ... : types``."""
-        tokens, attributes = self._tokens, statement.attributes
-        statement.operands = self._operands(scope)
-        for kind in ("batching", "contracting"):
-            attributes[f"lhs_{kind}_dimensions"] = attributes[f"rhs_{kind}_dimensions"] = ()
-        while tokens.peek.kind == "word":
-            keyword = tokens.take().text
-            tokens.expect("=")
-            if keyword in ("batching_dims", "contracting_dims"):
-                kind = keyword.removesuffix("_dims")
-                attributes[f"lhs_{kind}_dimensions"] = parse_ints(tokens)
-                tokens.expect("x")
-                attributes[f"rhs_{kind}_dimensions"] = parse_ints(tokens)
-            elif keyword == "precision":
-                attributes["precision_config"] = self._words()
-            else:  # algorithm = <...>
-                tokens.expect("<")
-                while not tokens.accept(">"):
-                    tokens.take()
-            tokens.accept(",")
-        self._state_types(statement)
-
-    def _words(self) -> tuple[str, ...]:
-        tokens = self._tokens
-        tokens.expect("[")
-        words = []
-        while not tokens.accept("]"):
-            words.append(tokens.kind("word"))
-            tokens.accept(",")
-        return tuple(words)
-
-    def reduce(self, statement: _Statement, scope: Scope) -> None:
-        """``reduce(%x init: %i), ... [applies op] across dimensions = [0] : types [reducer(...) ... {...}]``."""
-        tokens = self._tokens
-        inputs, inits = [], []
-        while tokens.accept("("):
-            inputs.append(self._value(scope))
-            tokens.expect("init")
-            tokens.expect(":")
-            inits.append(self._value(scope))
-            tokens.expect(")")
-            tokens.accept(",")
-        statement.operands = (*inputs, *inits)
-        applied = _op_name(tokens.kind("word")) if tokens.accept("applies") else None
-        tokens.expect("across")
-        tokens.expect("dimensions")
-        tokens.expect("=")
-        statement.attributes["dimensions"] = parse_ints(tokens)
-        self._state_types(statement)
-        region = self._applied(statement, applied) if applied else self._reducer(len(inputs), scope)
-        statement.regions = (region,)
-
-    def _applied(self, statement: _Statement, op: str) -> Computation:
-        self._require_op(statement, op)
-        scalar = TensorType((), statement.operands[0].type.dtype)
-        x, y, result = Value(scalar), Value(scalar), Value(scalar)
-        return Computation((x, y), (Instruction(op, (x, y), (result,)),), (result,))
-
-    def _reducer(self, count: int, scope: Scope) -> Computation:
-        tokens = self._tokens
-        tokens.expect("reducer")
-        inner = dict(scope)
-        accumulators, elements = [], []
-        for _ in range(count):
-            tokens.expect("(")
-            for group in (accumulators, elements):
-                label, value = self._parameter()
-                inner[label] = (value,)
-                group.append(value)
-                self._locations.parse(tokens)
-                tokens.accept(",")
-            tokens.expect(")")
-        return self._block(inner, (*accumulators, *elements))
-
-    def while_(self, statement: _Statement, scope: Scope) -> None:
-        """``while(%iterArg = %a, ...) : types cond { ... } do { ... }``."""
-        tokens = self._tokens
-        labels, inits = [], []
-        tokens.expect("(")
-        while not tokens.accept(")"):
-            labels.append(tokens.kind("value"))
-            tokens.expect("=")
-            inits.append(self._value(scope))
-            tokens.accept(",")
-        statement.operands = tuple(inits)
-        if tokens.accept(":"):
-            statement.types = self._types()
-        statement.results = tuple(x.type for x in inits)
-        if tokens.accept("attributes"):
-            parse_dictionary(tokens)
-        regions = []
-        for keyword in ("cond", "do"):
-            tokens.expect(keyword)
-            state = tuple(Value(x.type) for x in inits)
-            inner = scope | {label: (x,) for label, x in zip(labels, state, strict=True)}
-            regions.append(self._block(inner, state))
-        statement.regions = tuple(regions)
-
-    def call(self, statement: _Statement, scope: Scope) -> None:
-        """``call @f(%a, %b) : types``."""
-        statement.attributes["callee"] = parse_symbol(self._tokens.kind("symbol"))
-        statement.operands = self._operands(scope)
-        self._state_types(statement)
-
-    def _custom_call(self, statement: _Statement, scope: Scope) -> None:
-        """``custom_call @target(%a) {...} : types`` of the targets that stand for something we have."""
-        target = parse_symbol(self._tokens.kind("symbol"))
+        Types`` of the targets that stand for something we have.
+        """
+        target = parse_symbol(self._reader.tokens.kind("symbol"))
         if target not in _TARGETS and target not in _IDENTITIES:
-            place = self._tokens.place(statement.token)
+            place = self._reader.tokens.place(statement.token)
             raise UnsupportedOpError(f"{place}: custom_call @{target} is not supported")
         statement.op = _TARGETS.get(target, "identity")
-        statement.operands = self._operands(scope)
-        self._state_types(statement)
-
-
-_SYNTAX: dict[str, Callable[[_Parser, _Statement, Scope], None]] = {
-    "call": _Parser.call,
-    "compare": _Parser.compare,
-    "constant": _Parser.constant,
-    "dot_general": _Parser.dot_general,
-    "reduce": _Parser.reduce,
-    "slice": _Parser.slice_,
-    "while": _Parser.while_,
-}
-
-
-def _op_name(name: str) -> str:
-    return name.rpartition(".")[2]
+        statement.operands = self._reader.operands(scope)
+        self._reader.state_types(statement)
 
 
 def _canonical(op: str, raw: dict[str, Any], operands: tuple[Value, ...]) -> dict[str, Any]:
-    """Our attributes from MLIR's: structs opened, integer arrays as tuples, defaults filled in, the unknown dropped."""
+    """Our attributes from MLIR's.
+
+    Structs opened, integer arrays as tuples, defaults filled in, the unknown dropped.
+    """
     opened: dict[str, Any] = {}
     for key, value in raw.items():
         opened.update(value if isinstance(value, dict) else {key: value})

@@ -144,12 +144,17 @@ class _Printer:
 
     def constant(self, instr: Instruction, _: str) -> str:
         type_ = instr.result.type
-        return f"stablehlo.constant {format_dense(instr.attributes['value'], type_.dtype)} : {type_}"
+        return (
+            f"stablehlo.constant {format_dense(instr.attributes['value'], type_.dtype)} : {type_}"
+        )
 
     def compare(self, instr: Instruction, _: str) -> str:
         kind = instr.attributes.get("compare_type")
         suffix = f", {kind}" if kind else ""
-        direction, operands = instr.attributes["comparison_direction"], self._operands(instr.operands)
+        direction, operands = (
+            instr.attributes["comparison_direction"],
+            self._operands(instr.operands),
+        )
         return f"stablehlo.compare {direction}, {operands}{suffix} : {_function_type(instr)}"
 
     def slice_(self, instr: Instruction, _: str) -> str:
@@ -174,7 +179,9 @@ class _Printer:
     def reduce(self, instr: Instruction, indent: str) -> str:
         count = len(instr.operands) // 2
         names = [self._names[x] for x in instr.operands]
-        pairs = [f"({x} init: {init})" for x, init in zip(names[:count], names[count:], strict=True)]
+        pairs = [
+            f"({x} init: {init})" for x, init in zip(names[:count], names[count:], strict=True)
+        ]
         axes = f"across dimensions = {_ints(instr.attributes['dimensions'])}"
         compact = _compact_body(instr.regions[0])
         applies = f"applies stablehlo.{compact} " if compact else ""
@@ -185,7 +192,12 @@ class _Printer:
         typed = [f"{self._names[p]}: {p.type}" for p in body.parameters]
         both = zip(typed[:count], typed[count:], strict=True)
         parameters = " ".join(f"({x}, {y})" for x, y in both)
-        lines = [head, f"{indent} reducer{parameters}  {{", *self._inner(body, indent), f"{indent}}}"]
+        lines = [
+            head,
+            f"{indent} reducer{parameters}  {{",
+            *self._inner(body, indent),
+            f"{indent}}}",
+        ]
         return "\n".join(lines)
 
     def while_(self, instr: Instruction, indent: str) -> str:

@@ -1,12 +1,13 @@
 """The invariants of HLO, and the function that checks them.
 
-1. A module has at least one function; names differ; the first is the entry. Functions do not call themselves in a circle.
-2. A value is defined once in its function, and every use lies after its definition, in its computation or a nested one.
-3. Each operation is in the op table, with as many operands and regions as that says and every attribute that it requires.
-4. Result types are what the operation's shape rule gives; element types are ours.
-5. A ``call`` names a function of the module whose parameter and result types are the call's.
-6. A ``constant``'s value has its result's type and cannot be written to.
-7. Donated positions are parameters. Regions of reductions and scatters read nothing from outside.
+1. A module has at least one function; names differ; the first is the entry. Functions do not call
+themselves in a circle. 2. A value is defined once in its function, and every use lies after its
+definition, in its computation or a nested one. 3. Each operation is in the op table, with as many
+operands and regions as that says and every attribute that it requires. 4. Result types are what the
+operation's shape rule gives; element types are ours. 5. A ``call`` names a function of the module
+whose parameter and result types are the call's. 6. A ``constant``'s value has its result's type and
+cannot be written to. 7. Donated positions are parameters. Regions of reductions and scatters read
+nothing from outside.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ def verify(module: HloModule) -> HloModule:
 def _check_calls_end(module: HloModule) -> None:
     """No function reaches itself through calls."""
     callees = {
-        f.name: {i.attributes["callee"] for i in walk(f.body) if i.op == "call"} for f in module.functions
+        f.name: {i.attributes["callee"] for i in walk(f.body) if i.op == "call"}
+        for f in module.functions
     }
     finished: set[str] = set()
 
@@ -69,7 +71,9 @@ class _Verifier:
         body = self._function.body
         outside = [i for i in self._function.donated if not 0 <= i < len(body.parameters)]
         if outside:
-            raise VerifyError(f"{self._function.name}: donated positions {outside} are not parameters")
+            raise VerifyError(
+                f"{self._function.name}: donated positions {outside} are not parameters"
+            )
         self._computation(body, set())
 
     def _computation(self, body: Computation, outer: set[Value]) -> None:
@@ -82,13 +86,19 @@ class _Verifier:
                 self._define(result, scope, instr.op)
         for value in body.results:
             if value not in scope:
-                raise VerifyError(f"{self._function.name}: a result of type {value.type} is not defined")
+                raise VerifyError(
+                    f"{self._function.name}: a result of type {value.type} is not defined"
+                )
 
     def _define(self, value: Value, scope: set[Value], by: str) -> None:
         if value in self._defined:
-            raise VerifyError(f"{self._function.name}: {by}: a value is defined twice ({value.type})")
+            raise VerifyError(
+                f"{self._function.name}: {by}: a value is defined twice ({value.type})"
+            )
         if value.type.dtype not in ELEMENT_TYPES or min(value.type.shape, default=0) < 0:
-            raise VerifyError(f"{self._function.name}: {by}: {value.type} is not a type that we have")
+            raise VerifyError(
+                f"{self._function.name}: {by}: {value.type} is not a type that we have"
+            )
         self._defined.add(value)
         scope.add(value)
 
@@ -141,7 +151,9 @@ class _Verifier:
             self._fail(instr, f"function {instr.attributes['callee']!r} is not in the module")
         parameters = [x.type for x in callee.body.parameters]
         results = [x.type for x in callee.body.results]
-        if parameters != [x.type for x in instr.operands] or results != [x.type for x in instr.results]:
+        if parameters != [x.type for x in instr.operands] or results != [
+            x.type for x in instr.results
+        ]:
             self._fail(instr, f"types differ from those of function {callee.name!r}")
 
     def _constant(self, instr: Instruction) -> None:

@@ -1,7 +1,8 @@
-"""Algebraic simplification: identities that hold for every value, NaN, infinities and signed zeros included.
+"""Algebraic simplification: identities that hold for every value, NaN and zeros included.
 
-Floating-point sums and products are never reassociated or distributed. ``x * 0`` is not 0, ``x - x`` is not 0, ``x + 0.0`` is
-not ``x`` (for ``x = -0.0``) for floats; ``x + -0.0``, ``x - 0.0`` and ``x * 1`` are ``x``. Each rule carries its equation.
+Floating-point sums and products are never reassociated or distributed. ``x * 0`` is not 0, ``x -
+x`` is not 0, ``x + 0.0`` is not ``x`` (for ``x = -0.0``) for floats; ``x + -0.0``, ``x - 0.0`` and
+``x * 1`` are ``x``. Each rule carries its equation.
 """
 
 from __future__ import annotations
@@ -29,7 +30,13 @@ def algebraic(module: HloModule) -> HloModule:
 def _splat(context: Context, value: Value) -> float | int | None:
     """The number that fills a value, if it is a constant splat."""
     scalar = context.splat(value)
-    return None if scalar is None else scalar[()].item() if scalar.dtype.kind in "iub" else float(scalar)
+    return (
+        None
+        if scalar is None
+        else scalar[()].item()
+        if scalar.dtype.kind in "iub"
+        else float(scalar)
+    )
 
 
 def _is_zero(number: float | int | None, sign: float) -> bool:
@@ -160,7 +167,9 @@ def _negate(context: Context, instr: Instruction) -> Value | None:
         return None
     if inner.op == "negate":  # -(-x) = x
         return inner.operands[0]
-    if inner.op == "subtract" and not is_float(instr.result.type.dtype):  # -(x - y) = y - x for integers
+    if inner.op == "subtract" and not is_float(
+        instr.result.type.dtype
+    ):  # -(x - y) = y - x for integers
         return context.builder.subtract(inner.operands[1], inner.operands[0])
     return None
 
@@ -190,7 +199,7 @@ def _extremum(absorbing_end: Callable[[str], np.generic]) -> Rule:
 
 
 def _bitwise(op: str) -> Rule:
-    """``x & ~0 = x``, ``x | 0 = x``, ``x ^ 0 = x``, ``x & 0 = 0``, ``x | ~0 = ~0``, ``x & x = x``, ``x ^ x = 0``."""
+    """``x & ~0 = x | 0 = x ^ 0 = x & x = x | x = x``, ``x & 0 = x ^ x = 0``, ``x | ~0 = ~0``."""
     identity = OPS[op].identity
     assert identity is not None
 
@@ -297,7 +306,7 @@ def _holds(wide: str, narrow: str) -> bool:
     if is_int(wide) and is_int(narrow):
         same_sign = wide.startswith("ui") == narrow.startswith("ui")
         gains = bit_width(wide) > bit_width(narrow)
-        return gains and (same_sign or not wide.startswith("ui")) or (same_sign and wide == narrow)
+        return (gains and (same_sign or not wide.startswith("ui"))) or wide == narrow
     return False
 
 

@@ -1,12 +1,14 @@
 """What a pass promises, and the forward rewriter that most passes are written with.
 
-A pass is a function ``HloModule -> HloModule``. Given a valid module it returns a valid one with the same results (bit for bit,
-special values included, unless its docstring says less), donation and signature; it never changes its input; running it on its own
-output changes nothing more. Passes take time linear in the module: one walk, dictionaries, no scans inside the walk.
+A pass is a function ``HloModule -> HloModule``. Given a valid module it returns a valid one with
+the same results (bit for bit, special values included, unless its docstring says less), donation
+and signature; it never changes its input; running it on its own output changes nothing more. Passes
+take time linear in the module: one walk, dictionaries, no scans inside the walk.
 
-``rewrite(module, rules)`` walks each computation forward. ``rules[op]`` are tried on each instruction, whose operands have been
-rewritten before; a rule returns None, or the values that replace the instruction's results, building what it needs with
-``context.builder``. What it builds is rewritten in turn, so one walk reaches the fixed point of local rules.
+``rewrite(module, rules)`` walks each computation forward. ``rules[op]`` are tried on each
+instruction, whose operands have been rewritten before; a rule returns None, or the values that
+replace the instruction's results, building what it needs with ``context.builder``. What it builds
+is rewritten in turn, so one walk reaches the fixed point of local rules.
 """
 
 from __future__ import annotations
@@ -29,7 +31,8 @@ class Context:
     """What a rule may ask and use.
 
     Attributes:
-        builder: builds replacement instructions, at the location of the instruction being rewritten.
+        builder: builds replacement instructions, at the location of the instruction being
+        rewritten.
     """
 
     def __init__(self) -> None:

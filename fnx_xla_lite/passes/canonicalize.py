@@ -1,8 +1,10 @@
 """Canonical forms: fewer ways to say the same, so that later passes and fusion have fewer cases.
 
-Afterwards: moves that move nothing are gone; size-1 axes are added, dropped and moved by ``reshape`` alone; constants stand on the
-right of commutative operations and comparisons; predicates of ``select`` and bounds of ``clamp`` are shaped as the values;
-``if`` is a ``case``; ``square`` a product; dynamic slices at constant places are slices; reductions of nothing are their operands.
+Afterwards: moves that move nothing are gone; size-1 axes are added, dropped and moved by
+``reshape`` alone; constants stand on the right of commutative operations and comparisons;
+predicates of ``select`` and bounds of ``clamp`` are shaped as the values; ``if`` is a ``case``;
+``square`` a product; dynamic slices at constant places are slices; reductions of nothing are their
+operands.
 """
 
 from __future__ import annotations
@@ -29,7 +31,10 @@ def _same_type(_: Context, instr: Instruction) -> Value | None:
 
 
 def _broadcast(context: Context, instr: Instruction) -> Value | None:
-    """A broadcast that only adds axes of size 1, in order, is a reshape; a broadcast iota is an iota."""
+    """A broadcast that only adds axes of size 1, in order, is a reshape.
+
+    A broadcast iota is an iota.
+    """
     (x,), type_ = instr.operands, instr.result.type
     axes = instr.attributes["broadcast_dimensions"]
     inner = context.producer(x, "iota")
@@ -102,7 +107,9 @@ def _full_shape(context: Context, instr: Instruction) -> Value | None:
     if all(x.type.shape == shape for x in instr.operands):
         return None
     b = context.builder
-    operands = [x if x.type.shape == shape else _stretched(context, x, shape) for x in instr.operands]
+    operands = [
+        x if x.type.shape == shape else _stretched(context, x, shape) for x in instr.operands
+    ]
     return b.apply(instr.op, operands)[0]
 
 

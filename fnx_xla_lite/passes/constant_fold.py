@@ -1,7 +1,8 @@
-"""Constant folding: compute at compile time what depends on constants alone, as long as the result stays small.
+"""Constant folding: compute what depends on constants alone, if the result stays small.
 
-Splats are folded symbolically whatever their shape: an elementwise operation on splats gives a splat, moving a splat gives a
-splat. Other results are folded up to ``LIMIT`` elements. Iotas and broadcasts are never expanded.
+Splats are folded symbolically whatever their shape: an elementwise operation on splats gives a
+splat, moving a splat gives a splat. Other results are folded up to ``LIMIT`` elements. Iotas and
+broadcasts are never expanded.
 """
 
 from __future__ import annotations
@@ -15,7 +16,15 @@ from fnx_xla_lite.passes.base import Context, rewrite
 
 LIMIT = 256  # elements of a folded result, and of all the operands it is folded from
 _MOVES = ("broadcast_in_dim", "reshape", "transpose", "reverse", "slice")
-_FOLDED = ("concatenate", "pad", "dot_general", "gather", "dynamic_slice", "dynamic_update_slice", *_MOVES)
+_FOLDED = (
+    "concatenate",
+    "pad",
+    "dot_general",
+    "gather",
+    "dynamic_slice",
+    "dynamic_update_slice",
+    *_MOVES,
+)
 
 
 def constant_fold(module: HloModule) -> HloModule:
@@ -55,7 +64,9 @@ def _fold(context: Context, instr: Instruction) -> Value | None:
 
 def _compute(instr: Instruction, *arrays: np.ndarray) -> np.ndarray:
     with np.errstate(all="ignore"):
-        return np.ascontiguousarray(OPS[instr.op].numpy(instr, *arrays)).reshape(instr.result.type.shape)
+        return np.ascontiguousarray(OPS[instr.op].numpy(instr, *arrays)).reshape(
+            instr.result.type.shape
+        )
 
 
 def _constants(context: Context, instr: Instruction) -> list[np.ndarray] | None:

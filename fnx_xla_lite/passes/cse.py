@@ -1,7 +1,7 @@
 """Common subexpression elimination: equal operations on equal values are computed once.
 
-Constants count as equal bit by bit. Regions have tables of their own: a value of an enclosing computation never replaces one
-inside, so the bodies of reductions stay free of captures.
+Constants count as equal bit by bit. Regions have tables of their own: a value of an enclosing
+computation never replaces one inside, so the bodies of reductions stay free of captures.
 """
 
 from __future__ import annotations
@@ -54,7 +54,10 @@ class _Merger:
 
 
 def instruction_key(instr: Instruction, numbers: dict[Value, int]) -> Hashable:
-    """What must agree for two instructions to compute the same; ``numbers`` names the values of an open region."""
+    """What must agree for two instructions to compute the same.
+
+    ``numbers`` names the values of an open region.
+    """
     operands: list[Hashable] = [numbers.get(x, x) for x in instr.operands]
     if len(operands) == 2 and OPS[instr.op].commutative:
         operands.sort(key=hash)

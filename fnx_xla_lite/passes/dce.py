@@ -10,7 +10,10 @@ from fnx_xla_lite.passes.base import map_main, with_regions
 
 
 def dce(module: HloModule) -> HloModule:
-    """Keep what the results depend on, in functions and in regions; unused functions' parameters stay."""
+    """Keep what the results depend on, in functions and in regions.
+
+    Unused functions' parameters stay.
+    """
     return map_main(module, lambda body: _live(body))
 
 

@@ -1,4 +1,7 @@
-"""Inline calls: the module becomes its entry function alone, so that all passes and fusion see the whole program."""
+"""Inline calls.
+
+The module becomes its entry function alone, so that all passes and fusion see the whole program.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""Reshape and transpose simplification: chains become one move, and moves next to a contraction disappear into it.
+"""Reshape and transpose simplification: chains become one move or go into a contraction.
 
-``dot_general`` names its axes, so a transposed operand is the same contraction with other axis numbers, and a transposed result is
-the contraction with its operands exchanged: no data moves. Reductions likewise take a transposed operand by renaming axes.
+``dot_general`` names its axes, so a transposed operand is the same contraction with other axis
+numbers, and a transposed result is the contraction with its operands exchanged: no data moves.
+Reductions likewise take a transposed operand by renaming axes.
 """
 
 from __future__ import annotations
@@ -18,12 +19,17 @@ def reshapes(module: HloModule) -> HloModule:
 
 
 def _reshape(context: Context, instr: Instruction) -> Value | None:
-    """``reshape(reshape(x)) = reshape(x)``; a reshape that only drops or adds size-1 axes passes a broadcast."""
+    """``reshape(reshape(x)) = reshape(x)``.
+
+    A reshape that only drops or adds size-1 axes passes a broadcast.
+    """
     (x,), shape = instr.operands, instr.result.type.shape
     inner = context.producer(x, "reshape")
     if inner is not None:
         (source,) = inner.operands
-        return source if source.type == instr.result.type else context.builder.reshape(source, shape)
+        return (
+            source if source.type == instr.result.type else context.builder.reshape(source, shape)
+        )
     inner = context.producer(x, "broadcast_in_dim")
     if inner is None:
         return None
@@ -35,7 +41,10 @@ def _reshape(context: Context, instr: Instruction) -> Value | None:
 
 
 def _unit_map(old: tuple[int, ...], new: tuple[int, ...]) -> dict[int, int] | None:
-    """Where each axis goes if ``new`` is ``old`` with axes of size 1 added or dropped; None if it is not."""
+    """Where each axis goes if ``new`` is ``old`` with axes of size 1 added or dropped.
+
+    None if it is not.
+    """
     places: dict[int, int] = {}
     target = 0
     for axis, size in enumerate(old):
@@ -54,7 +63,7 @@ def _unit_map(old: tuple[int, ...], new: tuple[int, ...]) -> dict[int, int] | No
 
 
 def _broadcast(context: Context, instr: Instruction) -> Value | None:
-    """``broadcast(broadcast(x))`` and ``broadcast(reshape(x))`` with size-1 axes are one broadcast."""
+    """``broadcast(broadcast(x))``, and ``broadcast(reshape(x))`` with size-1 axes, are one."""
     (x,), shape = instr.operands, instr.result.type.shape
     axes = instr.attributes["broadcast_dimensions"]
     inner = context.producer(x, "broadcast_in_dim")
@@ -77,7 +86,10 @@ def _broadcast(context: Context, instr: Instruction) -> Value | None:
 
 
 def _transpose(context: Context, instr: Instruction) -> Value | None:
-    """``transpose(transpose(x))`` is one; so is ``transpose(broadcast(x))``; a transposed product swaps operands."""
+    """``transpose(transpose(x))`` is one.
+
+    So is ``transpose(broadcast(x))``; a transposed product swaps operands.
+    """
     (x,), permutation = instr.operands, instr.attributes["permutation"]
     inner = context.producer(x)
     if inner is None:
@@ -116,7 +128,10 @@ def _swapped_dot(context: Context, dot: Instruction, permutation: tuple[int, ...
 
 
 def _dot_general(context: Context, instr: Instruction) -> Value | None:
-    """A transposed operand whose free axes stay in order: rename its batching and contracting axes."""
+    """A transposed operand whose free axes stay in order.
+
+    Rename its batching and contracting axes.
+    """
     operands, attributes = list(instr.operands), dict(instr.attributes)
     changed = False
     for i, side in enumerate(("lhs", "rhs")):
@@ -155,7 +170,10 @@ def _reduce(context: Context, instr: Instruction) -> tuple[Value, ...] | None:
 
 
 def _slice(context: Context, instr: Instruction) -> Value | None:
-    """``slice(slice(x))`` is one slice; a slice inside one operand of a concatenation reads that operand."""
+    """``slice(slice(x))`` is one slice.
+
+    A slice inside one operand of a concatenation reads that operand.
+    """
     inner = context.producer(instr.operands[0])
     if inner is None:
         return None

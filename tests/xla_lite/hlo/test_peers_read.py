@@ -1,4 +1,7 @@
-"""The other way round: what we print, jaxlib's StableHLO parser reads, verifies, and prints alike."""
+"""The other way round.
+
+What we print, jaxlib's StableHLO parser reads, verifies, and prints alike.
+"""
 
 from __future__ import annotations
 

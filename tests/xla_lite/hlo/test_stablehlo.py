@@ -1,4 +1,7 @@
-"""Programs that JAX printed: read, run, compare with JAX's results, print back as JAX printed them."""
+"""Programs that JAX printed.
+
+Read, run, compare with JAX's results, print back as JAX printed them.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +59,7 @@ def recorded(name, module):
 
 
 def narrowest(module):
-    """XLA keeps intermediate results of narrow floats in float32, so they bound the accuracy of all results."""
+    """The tolerance of all results: XLA keeps some intermediate narrow floats in float32."""
     types = {x.type.dtype for x in (*module.main.body.parameters, *module.main.body.results)}
     return max(TOLERANCE[dtype] for dtype in types & TOLERANCE.keys() | {"f64"})
 
@@ -78,7 +81,9 @@ def test_interpretation_gives_jax_results(name):
     module = verify(parse(read(name)))
     inputs, expected = recorded(name, module)
     results = interpret(module, *inputs)
-    for i, (got, want, value) in enumerate(zip(results, expected, module.main.body.results, strict=True)):
+    for i, (got, want, value) in enumerate(
+        zip(results, expected, module.main.body.results, strict=True)
+    ):
         assert got.shape == value.type.shape
         assert got.dtype == to_numpy(value.type.dtype)
         assert_close(got, want, value.type.dtype, narrowest(module), f"{name}, result {i}")

@@ -92,7 +92,7 @@ def _dot_transpose(
 def _cotangent(
     ct: Any, aval: Aval, other: Any, contracting: Pair, batch: Pair, *, is_lhs: bool
 ) -> Any:
-    """One operand's cotangent: ``ct`` and the other operand, contracted over the latter's free axes.
+    """One operand's cotangent: ``ct`` and the other, contracted over the latter's free axes.
 
     ``contracting`` and ``batch`` give this operand's axes first.
     """

@@ -1,7 +1,7 @@
 """Families: the rules that many primitives share, and ``add``, the sum of the chain rule.
 
 *Elementwise*: ``out[i] = f(x[i], y[i], ...)``. Operands have equal shapes; a scalar (a literal) may
-stand beside operands of any shape. *Reduction*: ``axes`` of one operand are combined into one value.
+stand beside operands of any shape. *Reduction*: ``axes`` of one operand make one value.
 """
 
 from __future__ import annotations

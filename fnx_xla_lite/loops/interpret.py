@@ -66,7 +66,10 @@ class _Machine:
             elif isinstance(stmt, Matmul):
                 self.matmul(stmt, variables, names)
             elif isinstance(stmt, Let | Init):
-                names[stmt.name] = self.expr(stmt.value, variables, names)
+                value = self.expr(stmt.value, variables, names)
+                if isinstance(stmt, Init):  # inside a vector loop there is one accumulator a lane
+                    value = np.broadcast_to(value, _lanes(variables))
+                names[stmt.name] = value
                 own.add(stmt.name)
             elif isinstance(stmt, Update):
                 self.update(stmt, variables, names)
@@ -93,9 +96,9 @@ class _Machine:
     def update(self, stmt: Update, variables: Variables, names: dict[str, np.ndarray]) -> None:
         """Combine; lanes are combined one after another when the accumulator is not one per lane."""
         value, total = self.expr(stmt.value, variables, names), names[stmt.name]
-        lanes = [v.size for v in variables.values() if v.ndim]
+        lanes = _lanes(variables)
         if lanes and not total.ndim:
-            for lane in np.broadcast_to(value, (lanes[0],)):
+            for lane in np.broadcast_to(value, lanes):
                 total = evaluate_scalar(stmt.op, (total, lane), stmt.value.dtype)
         else:
             total = evaluate_scalar(stmt.op, (total, value), stmt.value.dtype)
@@ -131,7 +134,7 @@ class _Machine:
         if isinstance(index, Affine):
             return _affine(index, variables)
         value = self.expr(index.value, variables, names)
-        clamped = np.clip(value.astype(object), index.lower, index.upper).astype(np.int64)
+        clamped = np.clip(value.astype(np.int64), index.lower, index.upper)
         return clamped + _affine(index.plus, variables)
 
     def expr(self, expr: Expr, variables: Variables, names: dict) -> np.ndarray:
@@ -141,7 +144,7 @@ class _Machine:
         if isinstance(expr, Const):
             return np.array(expr.value).astype(to_numpy(expr.dtype))
         if isinstance(expr, Coord):
-            return np.asarray(_affine(expr.index, variables)).astype(to_numpy(expr.dtype))
+            return _affine(expr.index, variables).astype(to_numpy(expr.dtype))
         if isinstance(expr, Load):
             return np.asarray(self.views[expr.buffer][self.place(expr.indices, variables, names)])
         if isinstance(expr, Apply):
@@ -152,7 +155,7 @@ class _Machine:
     def guard(self, expr: Guard, variables: Variables, names: dict) -> np.ndarray:
         """Lanes outside of the limits are not read."""
         outside = self.expr(expr.outside, variables, names)
-        index = np.asarray(_affine(expr.index, variables))
+        index = _affine(expr.index, variables)
         held = (index >= expr.lower) & (index < expr.upper)
         if not held.any():
             return outside
@@ -166,8 +169,13 @@ class _Machine:
         return result
 
 
-def _affine(index: Affine, variables: Variables) -> np.ndarray | int:
-    total = index.offset
+def _lanes(variables: Variables) -> tuple[int, ...]:
+    """The shape of the lanes: empty outside of vector loops."""
+    return np.broadcast_shapes(*(v.shape for v in variables.values()))
+
+
+def _affine(index: Affine, variables: Variables) -> np.ndarray:
+    total = np.array(index.offset)
     for name, coefficient in index.terms:
         total = total + coefficient * variables[name]
     return total

@@ -120,7 +120,7 @@ class Array:
     def __delattr__(self, name: str) -> None:
         raise AttributeError(f"fnx arrays are immutable: cannot delete {name}")
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  reached for unknown names only
+    def __getattr__(self, name: str) -> Any:
         if name == "_buffer":
             raise DeletedArrayError(self.aval)
         raise AttributeError(f"fnx.Array has no attribute {name!r}")
@@ -167,7 +167,7 @@ class Array:
         """The only element, or the one at these indices, as a Python scalar."""
         return self._buffer.item(*args)
 
-    def tolist(self) -> Any:  # noqa: ANN401  a scalar or nested lists
+    def tolist(self) -> Any:
         """The elements as nested lists of Python scalars."""
         return self._buffer.tolist()
 

@@ -28,6 +28,7 @@ _NAMES: dict[np.dtype, str] = {
     BFLOAT16: "bf16", FLOAT16: "f16", FLOAT32: "f32", FLOAT64: "f64",
 }  # fmt: skip
 _DTYPES = {name: dtype for dtype, name in _NAMES.items()}
+_CANONICAL = {dtype: dtype for dtype in _NAMES}  # NumPy may have several equal dtype objects
 
 SIGNED = frozenset({INT8, INT16, INT32, INT64})
 UNSIGNED = frozenset({UINT8, UINT16, UINT32, UINT64})
@@ -97,10 +98,10 @@ def as_dtype(dtype: object) -> np.dtype:
         found = np.dtype(getattr(ml_dtypes, dtype, dtype) if isinstance(dtype, str) else dtype)
     except TypeError:
         raise TypeError(_UNSUPPORTED.format(dtype=repr(dtype), names=_full_names())) from None
-    found = found.newbyteorder("=")
-    if found not in _NAMES:
+    ours = _CANONICAL.get(found.newbyteorder("="))
+    if ours is None:
         raise TypeError(_UNSUPPORTED.format(dtype=found, names=_full_names()))
-    return found
+    return ours
 
 
 def _full_names() -> str:
@@ -220,7 +221,7 @@ def _upwards(place: str) -> frozenset[str]:
 
 
 def to_inexact(dtype: np.dtype, weak: bool) -> tuple[np.dtype, bool]:
-    """The dtype in which a floating-point function of this dtype is computed: integers and bools become float32.
+    """The dtype in which a floating-point function is computed: integers and bools become float32.
 
     >>> to_inexact(np.dtype("int64"), False)
     (dtype('float32'), False)

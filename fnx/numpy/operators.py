@@ -32,6 +32,7 @@ from fnx.numpy import (
 )
 from fnx.numpy.indexing import getitem
 from fnx.numpy.promotion import type_error
+from fnx.numpy.publishing import is_quiet
 from fnx.numpy.updates import At
 from fnx.ops import conversion
 
@@ -164,7 +165,6 @@ def _short_operator(function: Method, ufunc: np.ufunc) -> Method:
     return operator
 
 
-is_quiet = eager._is_quiet.get
 _quiet = eager._quiet
 
 

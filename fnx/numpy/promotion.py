@@ -9,7 +9,7 @@ import numpy as np
 
 from fnx.core.array import Array, wrap
 from fnx.core.avals import Aval
-from fnx.core.dtypes import BOOL, FLOAT32, INT32, as_dtype, promote_types, scalar_dtype, to_inexact
+from fnx.core.dtypes import BOOL, FLOAT32, FLOATS, INT32, as_dtype, promote_types, scalar_dtype, to_inexact
 from fnx.core.sources import current_source
 from fnx.core.trace import Tracer
 from fnx.errors import FnxTypeError, FnxValueError
@@ -138,6 +138,11 @@ def promote(
         inexact: whether integers and bools become float32.
         keep_scalars: whether scalars stay scalars even if there is nothing else.
     """
+    if all([type(x) is Array or type(x) is Tracer for x in xs]):  # the commonest case, quickly
+        aval = xs[0].aval
+        if (aval.dtype in FLOATS or not inexact) and all([x.aval.dtype is aval.dtype for x in xs]):
+            if not any([x.aval.weak for x in xs]):
+                return list(xs)
     operands = [as_operand(x, name) for x in xs]
     dtype, weak = result_dtype(*map(aval_of, operands))
     if inexact:

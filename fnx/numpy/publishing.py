@@ -3,30 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from fnx.core import eager
-from fnx.core.array import Array, wrap
-from fnx.core.dtypes import BOOL, FLOATS, NUMBERS
+from fnx.core.array import Array, wrap, wrap_as
+from fnx.core.avals import Aval
+from fnx.core.dtypes import BOOL, FLOATS, NUMBERS, to_inexact
+from fnx.core.infer import infer
 from fnx.core.primitive import Primitive
 from fnx.core.trace import Tracer, bind, current_trace
 from fnx.numpy.promotion import (
     ArrayLike,
+    as_array,
+    as_operand,
     aval_of,
     broadcast,
+    broadcast_operand,
     broadcast_shapes,
+    cast,
     is_scalar,
     promote,
+    result_dtype,
     type_error,
 )
 
 Operation = Callable[..., Any]
 
 
-def float_function(name: str, op: Operation, meaning: str) -> Callable[[ArrayLike], Array]:
-    """A function of floats: integers and bools are taken as float32."""
+def float_function(
+    name: str, op: Operation | Primitive, meaning: str
+) -> Callable[[ArrayLike], Array]:
+    """A function of floats (a primitive, or a composite): integers and bools are taken as float32."""
+    op = _applied(op)
 
     def function(x: ArrayLike, /) -> Array:
         if (type(x) is Array or type(x) is Tracer) and x.aval.dtype in FLOATS:
@@ -36,8 +46,11 @@ def float_function(name: str, op: Operation, meaning: str) -> Callable[[ArrayLik
     return published(function, name, f"{meaning} Integers are taken as float32.")
 
 
-def number_function(name: str, op: Operation, meaning: str) -> Callable[[ArrayLike], Array]:
-    """A function of numbers, in the dtype of its operand; bools are refused."""
+def number_function(
+    name: str, op: Operation | Primitive, meaning: str
+) -> Callable[[ArrayLike], Array]:
+    """A function of numbers (a primitive, or a composite), in their dtype; bools are refused."""
+    op = _applied(op)
 
     def function(x: ArrayLike, /) -> Array:
         if (type(x) is Array or type(x) is Tracer) and x.aval.dtype in NUMBERS:
@@ -47,6 +60,19 @@ def number_function(name: str, op: Operation, meaning: str) -> Callable[[ArrayLi
         return op(*operands)
 
     return published(function, name, meaning)
+
+
+def _applied(op: Operation | Primitive) -> Operation:
+    return (lambda x: bind(op, x)[0]) if isinstance(op, Primitive) else op
+
+
+class Meeting(NamedTuple):
+    """What happens when operands of two avals meet: how they are converted, and what comes out."""
+
+    primitive: Primitive
+    dtype: np.dtype
+    weak: bool
+    result: Aval
 
 
 def binary_function(
@@ -66,21 +92,69 @@ def binary_function(
         inexact: whether integers and bools are taken as float32.
         bools: the primitive for two bools; None refuses them.
     """
+    meetings: dict[tuple[Aval, Aval], Meeting] = {}
+
+    def meet(x: Any, y: Any) -> Meeting:
+        if len(meetings) > _MOST_MEETINGS:
+            meetings.clear()
+        a, b = aval_of(x), aval_of(y)
+        dtype, weak = result_dtype(a, b)
+        dtype, weak = to_inexact(dtype, weak) if inexact else (dtype, weak)
+        if dtype == BOOL and bools is None:
+            refuse_bools(name, True)
+        chosen = bools if dtype == BOOL else primitive
+        operand = Aval.of(broadcast_shapes(a.shape, b.shape, name=name), dtype, weak)
+        (result,) = infer(chosen, (operand, operand), {})
+        meetings[a, b] = meeting = Meeting(chosen, dtype, weak, result)
+        return meeting
 
     def function(x1: ArrayLike, x2: ArrayLike, /) -> Array:
-        operands = promote(name, x1, x2, inexact=inexact)
-        if aval_of(operands[0]).dtype != BOOL:
-            return apply(name, primitive, *operands)
-        if bools is None:
-            refuse_bools(name, *operands)
-        return apply(name, bools, *operands)
+        x, y = as_operand(x1, name), as_operand(x2, name)
+        meeting = meetings.get((aval_of(x), aval_of(y))) or meet(x, y)
+        if current_trace() is None and not is_quiet():
+            return _met_now(meeting, x, y)
+        return _met(name, meeting, x, y)
 
     suffix = " Integers are taken as float32." if inexact else ""
     return published(function, name, f"{meaning} Promotes and broadcasts.{suffix}")
 
 
+_MOST_MEETINGS = 10_000
+is_quiet = eager._is_quiet.get
+_quiet = eager._quiet
+
+
+def _met_now(meeting: Meeting, x: Any, y: Any) -> Array:
+    # NumPy broadcasts as it computes: broadcasting first would write and read an operand again.
+    primitive, dtype, _, aval = meeting
+    x, y = _buffer_in(x, dtype), _buffer_in(y, dtype)
+    (result,) = _quiet.context.run(primitive.numpy, np, x, y)
+    if type(result) is np.ndarray and result.dtype is aval.dtype and result.flags.c_contiguous:
+        return wrap_as(result, aval)
+    return wrap_as(np.array(result, aval.dtype, order="C"), aval)
+
+
+def _buffer_in(x: Any, dtype: np.dtype) -> Any:
+    if type(x) is Array:
+        if x.aval.dtype is dtype:
+            return x._buffer
+        return cast(x, dtype)._buffer
+    if isinstance(x, Tracer):
+        raise eager.leaked(x)
+    return dtype.type(x)
+
+
+def _met(name: str, meeting: Meeting, x: Any, y: Any) -> Any:
+    primitive, dtype, weak, aval = meeting
+    if is_scalar(x) and is_scalar(y):
+        x = as_array(x)
+    x, y = (cast(v, dtype, weak) for v in (x, y))
+    x, y = (v if is_scalar(v) else broadcast_operand(v, aval.shape) for v in (x, y))
+    return bind(primitive, x, y)[0]
+
+
 def apply(name: str, primitive: Primitive, *operands: Any) -> Any:
-    """Broadcast operands of one dtype and apply an elementwise primitive to them."""
+    """Broadcast operands, and apply an elementwise primitive to them."""
     if current_trace() is None:
         shapes = {x.aval.shape for x in operands if not is_scalar(x)}
         if len(shapes) > 1:
@@ -90,7 +164,6 @@ def apply(name: str, primitive: Primitive, *operands: Any) -> Any:
 
 
 def _broadcast_eagerly(primitive: Primitive, operands: tuple[Any, ...]) -> Array:
-    # NumPy broadcasts as it computes; a broadcast of its own would write and read the operand again.
     arrays = [eager.as_array(x) for x in operands]
     (result,) = run_quietly(primitive.numpy, np, *[x._buffer for x in arrays])
     same = [x.aval.weak for x in arrays if x.aval.dtype == result.dtype]
@@ -99,9 +172,9 @@ def _broadcast_eagerly(primitive: Primitive, operands: tuple[Any, ...]) -> Array
 
 def run_quietly(function: Callable[..., Any], *args: Any) -> Any:
     """Call a function of NumPy arrays without NumPy's floating-point warnings."""
-    if eager._is_quiet.get():
+    if is_quiet():
         return function(*args)
-    return eager._quiet.context.run(function, *args)
+    return _quiet.context.run(function, *args)
 
 
 def refuse_bools(name: str, *operands: Any) -> None:

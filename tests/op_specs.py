@@ -89,7 +89,7 @@ class Draw:
         """Values within bounds: floats uniform, integers small and fit for the dtype, bools."""
         dtype = dtype or self.dtype
         if dtype == BOOL:
-            return self.rng.random(shape) < 0.5
+            return np.asarray(self.rng.random(shape) < 0.5)
         if dtype in FLOATS:
             return np.asarray(self.rng.uniform(*bounds, shape)).astype(dtype)
         low, high = math.ceil(max(bounds[0], -100)), math.floor(min(bounds[1], 100))
@@ -111,8 +111,8 @@ class OpSpec:
     Attributes:
         name: the primitive's name in ``REGISTRY``.
         draw: draws a valid case, away from kinks and poles, of a dtype given by the `Draw`.
-        reference: the meaning, ``reference(*args, **params)``; floats arrive as float64, all else as
-            drawn. Returns an array, or a tuple of arrays for several results.
+        reference: the meaning, ``reference(*args, **params)``; floats arrive as float64.
+            Returns an array, or a tuple of arrays for several results.
         dtypes: the dtypes that ``draw`` takes. Derivatives are checked in float64.
         wrt: operands with a derivative.
         linear: groups of operands in which it is jointly linear; each is tested for transposition.

@@ -1,4 +1,4 @@
-"""Edges of elementwise operations: literals, Python scalars, special values, integer arithmetic, errors."""
+"""Edges of elementwise operations: literals, Python scalars, special values, integers, errors."""
 
 from __future__ import annotations
 

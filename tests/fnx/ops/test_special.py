@@ -1,4 +1,4 @@
-"""Special functions against mpmath: units in the last place over their domains, and special values."""
+"""Special functions against mpmath: units in the last place, and special values."""
 
 from __future__ import annotations
 

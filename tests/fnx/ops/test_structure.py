@@ -1,4 +1,4 @@
-"""Edges of structural operations, reductions, contraction and indexing: examples, ties, out of range, errors."""
+"""Edges of structure, reduction, contraction and indexing: ties, out of range, errors."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_the_first_extremum_is_found() -> None:
     assert reduction.argmin(x, axis=0, index_dtype=np.int64).dtype == np.int64
 
 
-# Scatter and take -------------------------------------------------------------------------------------
+# Scatter and take --------------------------------------------------------------------------------
 
 
 def put(x, rows, updates, **how):
@@ -134,7 +134,7 @@ def test_dynamic_slices_are_moved_inside() -> None:
     assert indexing.dynamic_slice(np.array(5.0), sizes=()).tolist() == 5
 
 
-# Creation and random bits ------------------------------------------------------------------------------
+# Creation and random bits ------------------------------------------------------------------------
 
 
 def test_full_and_iota() -> None:
@@ -165,7 +165,7 @@ def test_threefry_of_many_counters_is_that_of_each() -> None:
         assert [int(words[i]) for words in map(np.asarray, many)] == list(map(int, one))
 
 
-# Errors ---------------------------------------------------------------------------------------------
+# Errors ------------------------------------------------------------------------------------------
 
 DOT = {"contracting": ((1,), (0,))}
 BAD = {

@@ -1,8 +1,9 @@
 """Error functions: erf in f32 and f64, erfc in f64.
 
-erf: an odd polynomial for |x| <= 1, and 1 - exp(-p(|x|)) beyond, with p = -log erfc. erfc: e^(-x^2) g(t) / (1 + 2 x) with
-t = (x - 4) / (x + 4) and x^2 in two parts, after Shepherd and Laframboise (1981). All polynomials are minimax (Remez), the
-error being weighted as it enters the result.
+erf: an odd polynomial for |x| <= 1, and 1 - exp(-p(|x|)) beyond, with p = -log erfc. erfc:
+e^(-x^2) g(t) / (1 + 2 x) with t = (x - 4) / (x + 4) and x^2 in two parts, after Shepherd and
+Laframboise (1981). All polynomials are minimax (Remez), the error being weighted as it enters the
+result.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Inverse error function in f64 arithmetic (f32 runs through it), within 4 ulp.
 
-After Giles (2010): erf_inv(x) = x p(w), w = -log((1 - x)(1 + x)); one polynomial in w near zero and two in sqrt(w) in the tails
-(Chebyshev interpolation, error below 2^-52).
+After Giles (2010): erf_inv(x) = x p(w), w = -log((1 - x)(1 + x)); one polynomial in w near zero
+and two in sqrt(w) in the tails (Chebyshev interpolation, error below 2^-52).
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Exponentials in f32 and f64: exp, expm1, logistic, tanh, sinh, cosh.
 
-x = k ln 2 + r with |r| <= ln 2 / 2 (Cody and Waite 1980), e^x = 2^k e^r, and e^r = 1 + r + r^2 q(r) with q a minimax polynomial
-(Remez, relative error below 2^-57 in f64 and 2^-28 in f32). k is rounded by adding 1.5 * 2^(mantissa bits), which leaves
-it in the low bits, so that 2^k is built with integer shifts.
+x = k ln 2 + r with |r| <= ln 2 / 2 (Cody and Waite 1980), e^x = 2^k e^r, and e^r = 1 + r + r^2
+q(r) with q a minimax polynomial (Remez, relative error below 2^-57 in f64 and 2^-28 in f32). k is
+rounded by adding 1.5 * 2^(mantissa bits), which leaves it in the low bits, so that 2^k is built
+with integer shifts.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ TANH_SMALL = (
 
 
 class Reduced(NamedTuple):
-    """x = k ln 2 + r + tail; ``count`` holds k in its low bits (the rest is the rounding number's)."""
+    """x = k ln 2 + r + tail; ``count`` holds k in its low bits."""
 
     count: Lanes
     k: Lanes
@@ -108,7 +109,7 @@ def exp_moderate(x: Lanes) -> Lanes:
 
 
 def scaled(x: Lanes, count: Lanes) -> Lanes:
-    """x 2^count, right into the subnormals: 2^count is applied as two factors of half the exponent each."""
+    """Compute x 2^count, right into the subnormals: two factors take half the exponent each."""
     half = count.shift_logical(1)
     return x * two_to(half, x.dtype) * two_to(count - half, x.dtype)
 
@@ -156,7 +157,9 @@ def expm1_nonnegative(x: Lanes, high: float) -> tuple[Lanes, Lanes]:
     return total, (large - total) + small
 
 
-def divide_parts(top: Lanes, top_tail: Lanes, under: Lanes, under_tail: Lanes) -> tuple[Lanes, Lanes]:
+def divide_parts(
+    top: Lanes, top_tail: Lanes, under: Lanes, under_tail: Lanes
+) -> tuple[Lanes, Lanes]:
     """(top + top_tail) / (under + under_tail) as a quotient and its correction."""
     reciprocal = 1.0 / under
     quotient = top * reciprocal
@@ -196,15 +199,13 @@ def _tanh_f32(size: Lanes) -> Lanes:
 
 
 def _tanh_f64(size: Lanes) -> Lanes:
-    """t / (t + 2) near zero, 1 - 2 / (t + 2) elsewhere, t = e^2x - 1."""
+    """Compute t / (t + 2) near zero, 1 - 2 / (t + 2) elsewhere, t = e^2x - 1."""
     grown, tail = expm1_nonnegative(size * 2.0, 44.0)
     under = grown + 2.0
     lost = (2.0 - under) + grown
     lost = where(grown > 2.0, (grown - under) + 2.0, lost) + tail
     near = size < 0.5
-    quotient, rest = divide_parts(
-        where(near, grown, 2.0), where(near, tail, 0.0), under, lost
-    )
+    quotient, rest = divide_parts(where(near, grown, 2.0), where(near, tail, 0.0), under, lost)
     return where(near, quotient + rest, (1.0 - quotient) - rest)
 
 

@@ -1,7 +1,8 @@
 """Math functions by op name: which code computes them, and how it is called.
 
-Short f32 functions that dominate models are emitted in place; the others become one internal function per vector type and
-module (``fnx_sine_v16f32``). Functions without f32 code of their own run in f64 and are rounded once.
+Short f32 functions that dominate models are emitted in place; the others become one internal
+function per vector type and module (``fnx_sine_v16f32``). Functions without f32 code of their own
+run in f64 and are rounded once.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from fnx_xla_lite.backends.cpu.math_lanes import Lanes, type_suffix
 
 
 class MathFunction(NamedTuple):
-    """Code for f64, and for f32 (None: compute in f64); ``in_place`` where a call costs more than the code."""
+    """Code for f64, and for f32 (None: compute in f64); ``in_place``: without a call."""
 
     f64: Callable[..., Lanes]
     f32: Callable[..., Lanes] | None

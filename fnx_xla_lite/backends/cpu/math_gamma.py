@@ -1,8 +1,8 @@
-"""lgamma and digamma in f64 arithmetic (f32 runs through them), within 4 ulp for positive arguments.
+"""Gamma functions in f64 arithmetic, within 4 ulp for positive arguments: lgamma, digamma.
 
-Positive arguments: polynomials around the zeros, recurrences up to 8, Stirling's series beyond. Negative ones: reflection, whose error
-is a few ulp of its larger term (both functions have a zero between any two negative integers, where that is more than 4
-ulp of the result).
+Positive arguments: polynomials around the zeros, recurrences up to 8, Stirling's series beyond.
+Negative ones: reflection, whose error is a few ulp of its larger term (both functions have a zero
+between any two negative integers, where that is more than 4 ulp of the result).
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ def _shift_below_three(x: Lanes, step: int) -> tuple[Lanes, Lanes]:
 
 
 def _lgamma_small(x: Lanes) -> Lanes:
-    """lgamma on (0, 8)."""
+    """Compute lgamma on (0, 8)."""
     below = x < 0.5  # lgamma(x) = lgamma(x + 1) - log(x)
     y, product = where(below, x + 1.0, x), x.like(1.0)
     for step in range(1, 6):  # lgamma(x) = lgamma(y) + log((x - 1) ... y)
@@ -152,19 +152,19 @@ def _lgamma_small(x: Lanes) -> Lanes:
 
 
 def _lgamma_large(x: Lanes) -> Lanes:
-    """lgamma from 8 on: (x - 1/2) (log x - 1) - 1/2 + log(2 pi)/2 + 1/(12 x) - ..."""
+    """Compute lgamma from 8 on: (x - 1/2) (log x - 1) - 1/2 + log(2 pi)/2 + 1/(12 x) - ..."""
     inverse = 1.0 / x
     series = fma(inverse, horner(inverse * inverse, STIRLING), HALF_LOG_TWO_PI - 0.5)
     return fma(x - 0.5, log(x) - 1.0, series)
 
 
 def _pi_fraction(x: Lanes) -> Lanes:
-    """pi (x - nearest integer)."""
+    """Compute pi (x - nearest integer)."""
     return (x - x.call("roundeven")) * math.pi
 
 
 def lgamma(x: Lanes) -> Lanes:
-    """log |gamma(x)|; infinite at 0, -1, -2, ... and at both infinities."""
+    """Compute log |gamma(x)|; infinite at 0, -1, -2, ... and at both infinities."""
     size = x.call("fabs")
     small = _lgamma_small(at_most(size, LARGE))
     positive = where(size < LARGE, small, _lgamma_large(at_least(size, LARGE)))
@@ -178,11 +178,13 @@ def lgamma(x: Lanes) -> Lanes:
 
 
 def _digamma_small(x: Lanes) -> Lanes:
-    """digamma on (0, 8)."""
+    """Compute digamma on (0, 8)."""
     below = x < 1.0  # digamma(x) = digamma(x + 1) - 1/x
     y = where(below, x + 1.0, x)
     top, bottom = where(below, x.like(-1.0), 0.0), where(below, x, 1.0)
-    for step in range(1, 6):  # digamma(x) = digamma(y) + 1/(x - 1) + ... + 1/y, the sum as one fraction
+    for step in range(
+        1, 6
+    ):  # digamma(x) = digamma(y) + 1/(x - 1) + ... + 1/y, the sum as one fraction
         more, lower = _shift_below_three(x, step)
         top = where(more & (x >= 3.0), fma(top, lower, bottom), top)
         bottom = where(more & (x >= 3.0), bottom * lower, bottom)
@@ -192,7 +194,7 @@ def _digamma_small(x: Lanes) -> Lanes:
 
 
 def _digamma_large(x: Lanes) -> Lanes:
-    """digamma from 8 on: log x - 1/(2 x) - 1/(12 x^2) + ..."""
+    """Compute digamma from 8 on: log x - 1/(2 x) - 1/(12 x^2) + ..."""
     inverse = 1.0 / x
     square = inverse * inverse
     return log(x) - fma(square, horner(square, DIGAMMA_SERIES), inverse * 0.5)

@@ -1,7 +1,7 @@
-"""Inverse trigonometry in f64 arithmetic: asin, acos, atan, atan2 (f32 runs through it and rounds once).
+"""Inverse trigonometry in f64 arithmetic: asin, acos, atan, atan2.
 
-atan on [0, 1] is t + t^3 p(t^2); larger arguments use atan(a) = pi/2 - atan(1/a). asin on [0, 1/2] is likewise a polynomial;
-beyond, asin(a) = pi/2 - 2 asin(sqrt((1 - a)/2)).
+atan on [0, 1] is t + t^3 p(t^2); larger arguments use atan(a) = pi/2 - atan(1/a). asin on [0, 1/2]
+is likewise a polynomial; beyond, asin(a) = pi/2 - 2 asin(sqrt((1 - a)/2)).
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ HALF_PI = (1.5707963267948966, 6.123233995736766e-17)
 
 
 def _atan_of_ratio(t: Lanes, quarters: Lanes) -> Lanes:
-    """quarters pi/2 + atan(t) for |t| <= 1."""
+    """Compute quarters pi/2 + atan(t) for |t| <= 1."""
     z = t * t
     small = fma(t * z, horner(z, ATAN), quarters * HALF_PI[1])
     base = quarters * HALF_PI[0]

@@ -1,8 +1,9 @@
-"""Lanes: LLVM values (a scalar or a vector of lanes) with Python operators, so that math code reads like math.
+"""Lanes: LLVM values with Python operators, so that math code reads like math.
 
-``Lanes`` wraps an LLVM value and the builder that extends it; ``x * y + 1.0`` emits instructions, and numbers become splat
-constants of the other operand's type. The same code therefore serves scalars and vectors of any width. Floating-point
-operations are emitted without fast-math flags: what is written is what is computed, at every width.
+``Lanes`` wraps an LLVM value and the builder that extends it; ``x * y + 1.0`` emits instructions,
+and numbers become splat constants of the other operand's type. The same code therefore serves
+scalars and vectors of any width. Floating-point operations are emitted without fast-math flags:
+what is written is what is computed, at every width.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from llvmlite import ir
 FLOAT, DOUBLE, HALF, BFLOAT_BITS = ir.FloatType(), ir.DoubleType(), ir.HalfType(), 16
 I1 = ir.IntType(1)
 
-# Bits of the stored significand, exponent bias, and the number that rounds a float to an integer in its low bits.
+# Bits of the stored significand, exponent bias, and the number whose addition rounds a float to
+# an integer that stands in its low bits.
 MANTISSA = {"f32": 23, "f64": 52}
 BIAS = {"f32": 127, "f64": 1023}
 ROUNDER = {"f32": 1.5 * 2.0**23, "f64": 1.5 * 2.0**52}
@@ -57,7 +59,7 @@ def intrinsic(
     result: ir.Type | None = None,
     overloads: Sequence[ir.Type] | None = None,
 ) -> ir.Value:
-    """Call ``llvm.<name>``, declared once per module; overloaded on the first argument's type unless given."""
+    """Call ``llvm.<name>``, declared once per module; overloaded on the first by default."""
     kinds = overloads if overloads is not None else (args[0].type,)
     full = ".".join(["llvm", name, *map(type_suffix, kinds)])
     module = builder.module
@@ -75,7 +77,7 @@ class Lanes:
     builder: ir.IRBuilder
     value: ir.Value
 
-    # --- types -----------------------------------------------------------------------------------------------------
+    # --- types -----------------------------------------------------------------------------------
     @property
     def type(self) -> ir.Type:
         """The LLVM type, scalar or vector."""
@@ -102,7 +104,7 @@ class Lanes:
         method: Callable[..., ir.Value] = getattr(self.builder, name)
         return Lanes(self.builder, method(self.value, self.like(other).value))
 
-    # --- arithmetic ------------------------------------------------------------------------------------------------
+    # --- arithmetic ------------------------------------------------------------------------------
     def __add__(self, other: float | Lanes) -> Lanes:
         return self._binary("fadd", "add", other)
 
@@ -132,7 +134,7 @@ class Lanes:
             return self.like(0) - self
         return Lanes(self.builder, self.builder.fneg(self.value))
 
-    # --- integers and masks ----------------------------------------------------------------------------------------
+    # --- integers and masks ----------------------------------------------------------------------
     def __and__(self, other: int | Lanes) -> Lanes:
         return Lanes(self.builder, self.builder.and_(self.value, self.like(other).value))
 
@@ -156,7 +158,7 @@ class Lanes:
         """Shift right, filling with zeros."""
         return Lanes(self.builder, self.builder.lshr(self.value, self.like(other).value))
 
-    # --- comparisons: ordered (False for NaN) except !=, signed for integers ------------------------------------------
+    # --- comparisons: ordered (False for NaN) except !=, signed for integers ---------------------
     def _compare(self, sign: str, other: float | Lanes) -> Lanes:
         right = self.like(other).value
         if self.is_int:
@@ -189,7 +191,7 @@ class Lanes:
         """Lanes that hold a NaN."""
         return Lanes(self.builder, self.builder.fcmp_unordered("uno", self.value, self.value))
 
-    # --- bits and conversions ------------------------------------------------------------------------------------------
+    # --- bits and conversions --------------------------------------------------------------------
     @property
     def bits(self) -> Lanes:
         """The same bits as integers."""

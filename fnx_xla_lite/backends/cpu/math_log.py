@@ -1,8 +1,8 @@
 """Logarithms in f32 and f64: log, log1p, asinh, acosh, atanh.
 
-x = 2^k (1 + f) with 1 + f in [sqrt(1/2), sqrt(2)), log x = k ln 2 + log(1 + f), and log(1 + f) = f - f^2/2 + f^3 q(f) with q a
-minimax polynomial (Remez, relative error below 2^-56 in f64 and 2^-26 in f32). Following fdlibm, ln 2 comes in two parts and
-the small terms are added first.
+x = 2^k (1 + f) with 1 + f in [sqrt(1/2), sqrt(2)), log x = k ln 2 + log(1 + f), and log(1 + f) = f
+- f^2/2 + f^3 q(f) with q a minimax polynomial (Remez, relative error below 2^-56 in f64 and 2^-26
+in f32). Following fdlibm, ln 2 comes in two parts and the small terms are added first.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def split_exponent(x: Lanes) -> tuple[Lanes, Lanes]:
 
 
 def log_parts(f: Lanes, k: Lanes, f_tail: Lanes | None = None) -> Lanes:
-    """k ln 2 + log(1 + f + f_tail), the tail being below the last bit of f."""
+    """Compute k ln 2 + log(1 + f + f_tail), the tail being below the last bit of f."""
     high, low = LN2_EXACT[f.dtype]
     square = f * f
     half_square = square * 0.5
@@ -102,13 +102,13 @@ def log_specials(x: Lanes, result: Lanes, at_zero: Lanes) -> Lanes:
 
 
 def log1p_finite(x: Lanes, x_tail: Lanes | None = None) -> Lanes:
-    """log(1 + x + x_tail) for -1 < x < infinity: u = 1 + x, and what rounding took from u is added to f."""
+    """log(1 + x + x_tail) for -1 < x < infinity: what rounding takes from 1 + x is added to f."""
     u = x + 1.0
     k, m = split_exponent(u)
     lost = where(x < 1.0, x - (u - 1.0), 1.0 - (u - x))
     if x_tail is not None:
         lost = lost + x_tail
-    # 2^-k as m / u, exactly: both have the same significand; huge u lose nothing that matters (scale 0)
+    # 2^-k as m / u: both have the same significand; huge u lose nothing that matters (scale 0)
     scale = (m.bits - u.bits + (BIAS[x.dtype] << MANTISSA[x.dtype])).call("smax", 0).floats
     f = fma(lost, scale, m - 1.0)
     return log_parts(f, k, fma(lost, scale, (m - 1.0) - f))
@@ -136,7 +136,7 @@ def asinh(x: Lanes) -> Lanes:
 
 
 def acosh(x: Lanes) -> Lanes:
-    """Inverse hyperbolic cosine: log1p(t + sqrt(2 t + t^2)) with t = x - 1, log(2 x) for large x."""
+    """Inverse hyperbolic cosine: log1p(t + sqrt(2 t + t^2)), t = x - 1; log(2 x) for large x."""
     large = x > 2.0**28
     t = x - 1.0
     root = fma(t, t, t * 2.0).call("sqrt")  # above t

@@ -43,7 +43,7 @@ def rsqrt(x: Lanes) -> Lanes:
 
 
 def cbrt(x: Lanes) -> Lanes:
-    """Cube root (f64): |x| = 8^q a with 1 <= a < 8, a^(-1/3) to 51 bits, then one Newton step on the root itself."""
+    """Cube root (f64): |x| = 8^q a, 1 <= a < 8; then one Newton step on the root."""
     size = x.call("fabs")
     tiny = size < SMALLEST_NORMAL["f64"]
     bits = where(tiny, size * 2.0**54, size).bits
@@ -55,7 +55,9 @@ def cbrt(x: Lanes) -> Lanes:
     m = ((bits & ((1 << 52) - 1)) | (1023 << 52)).floats
     a = (m.bits + (left << 52)).floats
     r = horner(m, RECIPROCAL_CBRT)
-    r = r * where(left.equals(0), x.like(1.0), where(left.equals(1), x.like(2.0 ** (-1 / 3)), 2.0 ** (-2 / 3)))
+    r = r * where(
+        left.equals(0), x.like(1.0), where(left.equals(1), x.like(2.0 ** (-1 / 3)), 2.0 ** (-2 / 3))
+    )
     error = fma(a * r, -(r * r), 1.0)
     r = fma(r * error, fma(error, 2.0 / 9.0, 1.0 / 3.0), r)
     root = a * (r * r)
@@ -68,7 +70,7 @@ def cbrt(x: Lanes) -> Lanes:
 
 
 def log_in_two_parts(x: Lanes) -> tuple[Lanes, Lanes]:
-    """log x for positive normal x as an unevaluated sum, to about 66 bits: 2 s + 2/3 s^3 + ..., s = f / (2 + f)."""
+    """Logarithm of a positive normal number to 66 bits: 2 s + 2/3 s^3 + ..., s = f / (2 + f)."""
     k, m = split_exponent(x)
     f, g = m - 1.0, m + 1.0
     lost_g = m - (g - 1.0)
@@ -79,7 +81,9 @@ def log_in_two_parts(x: Lanes) -> tuple[Lanes, Lanes]:
     cube = s * z
     cube_low = fma(s, z, -cube) + fma(s, z_low, s_low * z)
     third = cube * TWO_THIRDS[0]
-    third_low = fma(cube, TWO_THIRDS[0], -third) + fma(cube_low, TWO_THIRDS[0], cube * TWO_THIRDS[1])
+    third_low = fma(cube, TWO_THIRDS[0], -third) + fma(
+        cube_low, TWO_THIRDS[0], cube * TWO_THIRDS[1]
+    )
     third_low = fma(cube * z, horner(z, LOG_TAIL), third_low)
     high, low = LN2_EXACT["f64"]
     total, lost = two_sum(k * high, s * 2.0)
@@ -90,7 +94,7 @@ def log_in_two_parts(x: Lanes) -> tuple[Lanes, Lanes]:
 
 
 def power(x: Lanes, y: Lanes) -> Lanes:
-    """x ** y in f64, special cases as in IEEE 754."""
+    """Compute x ** y in f64, special cases as in IEEE 754."""
     size = x.call("fabs")
     tiny = size < SMALLEST_NORMAL["f64"]
     usable = where((size > 0.0) & (size < INFINITY), where(tiny, size * 2.0**54, size), 1.0)
@@ -105,7 +109,7 @@ def power(x: Lanes, y: Lanes) -> Lanes:
 
 
 def power_f32(x: Lanes, y: Lanes) -> Lanes:
-    """x ** y in f32, through e^(y log |x|) in f64."""
+    """Compute x ** y in f32, through e^(y log |x|) in f64."""
     wide_x, wide_y = x.to_f64(), y.to_f64()
     size = wide_x.call("fabs")
     usable = where((size > 0.0) & (size < INFINITY), size, 1.0)

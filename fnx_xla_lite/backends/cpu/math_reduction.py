@@ -1,12 +1,15 @@
 """Argument reduction for trigonometry: x = q pi/2 + r + tail, |r| <= pi/4, for every f64.
 
-Up to 2^30: Cody and Waite (1980) with pi/2 in three parts; the product with the first part cancels exactly under a fused
-multiply-add. Beyond: Payne and Hanek (1983), per lane in integer arithmetic, behind a branch that is taken only when some lane needs
-it: of 2/pi, the 192 bits that matter for the argument's exponent are multiplied by its significand; what lies above is
-a multiple of four quadrants.
+Up to 2^30: Cody and Waite (1980) with pi/2 in three parts; the product with the first part cancels
+exactly under a fused multiply-add. Beyond: Payne and Hanek (1983), per lane in integer arithmetic,
+behind a branch that is taken only when some lane needs it: of 2/pi, the 192 bits that matter for
+the argument's exponent are multiplied by its significand; what lies above is a multiple of four
+quadrants.
 """
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 from llvmlite import ir
 
@@ -72,7 +75,7 @@ def reduce_by_half_pi(x: Lanes) -> Reduction:
 
 
 def two_sum(a: Lanes, b: Lanes) -> tuple[Lanes, Lanes]:
-    """a + b and its rounding error (Knuth)."""
+    """Compute a + b and its rounding error (Knuth)."""
     total = a + b
     part = total - a
     return total, (a - (total - part)) + (b - part)
@@ -92,7 +95,7 @@ def _cody_waite(x: Lanes) -> Reduction:
 
 
 def _vector_function(module: ir.Module, kind: ir.Type) -> ir.Function:
-    """``{r, tail, q} fnx_reduce_large(x)`` for this width; a vector's lanes are done one after the other."""
+    """``{r, tail, q} fnx_reduce_large(x)`` for this width; a vector's lanes run one by one."""
     name = f"fnx_reduce_large_{type_suffix(kind)}"
     function = module.globals.get(name)
     if function is not None:
@@ -129,7 +132,9 @@ def _loop_over_lanes(builder: ir.IRBuilder, function: ir.Function, scalar: ir.Fu
     kept.add_incoming(ir.Constant(result, None), entry)
     parts = builder.call(scalar, [builder.extract_element(x, lane)])
     columns = [
-        builder.insert_element(builder.extract_value(kept, i), builder.extract_value(parts, i), lane)
+        builder.insert_element(
+            builder.extract_value(kept, i), builder.extract_value(parts, i), lane
+        )
         for i in range(3)
     ]
     filled = _pack(builder, result, columns)
@@ -153,7 +158,7 @@ def _table(module: ir.Module) -> ir.GlobalVariable:
 
 
 def _window(builder: ir.IRBuilder, position: Lanes) -> list[Lanes]:
-    """Three words of 2/pi's bits from a bit position on, highest first. Positions past the table read its end."""
+    """Three words of 2/pi's bits from a bit position on, highest first; never past the table."""
     last = len(TWO_OVER_PI_WORDS) - 4
     word = position.shift_logical(6).call("umin", last)
     shift = position & 63
@@ -162,14 +167,14 @@ def _window(builder: ir.IRBuilder, position: Lanes) -> list[Lanes]:
     for i in range(4):
         place = builder.gep(table, [I64(0), (word + i).value], inbounds=True)
         words.append(Lanes(builder, builder.load(place, typ=I64)))
-    return [high.call("fshl", low, shift) for high, low in zip(words, words[1:], strict=False)]
+    return [high.call("fshl", low, shift) for high, low in pairwise(words)]
 
 
 def _payne_hanek(x: Lanes) -> Reduction:
     """One large finite double."""
     bits = x.call("fabs").bits
     significand = (bits & ((1 << 52) - 1)) | (1 << 52)
-    # x = significand 2^e; bits of 2/pi above 2^-(e - 2) give multiples of 4. The table starts with 64 zeros.
+    # x = significand 2^e: bits of 2/pi above 2^-(e - 2) give multiples of 4. 64 zeros come first.
     exponent = bits.shift_logical(52) - (1023 + 52)
     high, middle, low = _window(x.builder, exponent + (64 - 2))
     wide = significand.zero_extend(128)
@@ -191,7 +196,7 @@ def _payne_hanek(x: Lanes) -> Reduction:
 
 
 def _fraction_to_angle(fraction: Lanes) -> tuple[Lanes, Lanes]:
-    """fraction / 2^128 quadrants as radians in two doubles."""
+    """Compute fraction / 2^128 quadrants as radians in two doubles."""
     builder = fraction.builder
     zeros = _leading_zeros(fraction).call("umin", 127)
     normal = fraction << zeros
@@ -210,7 +215,7 @@ def _fraction_to_angle(fraction: Lanes) -> tuple[Lanes, Lanes]:
 
 
 def _leading_zeros(x: Lanes) -> Lanes:
-    """ctlz of a 128-bit scalar from its halves (LLVM has no library call to fall back on)."""
+    """Leading zeros of a 128-bit scalar, from its halves."""
     high, low = x.shift_logical(64).truncate(64), x.truncate(64)
     counted = [_count(part) for part in (high, low)]
     return where(high.equals(0), counted[1] + 64, counted[0]).zero_extend(128)

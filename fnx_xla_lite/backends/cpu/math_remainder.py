@@ -1,7 +1,8 @@
-"""Floating-point remainder (fmod), exact, in f64 arithmetic: x - y trunc(x / y), with the sign of x.
+"""Floating-point remainder (fmod), exact, in f64 arithmetic: x - y trunc(x / y).
 
-With q = x / y rounded toward zero (one step back from the rounded quotient where that is too large), r = x - q y is exactly
-representable, so one fused multiply-add yields it without error; quotients beyond 2^53 take several rounds.
+With q = x / y rounded toward zero (one step back from the rounded quotient where that is too
+large), r = x - q y is exactly representable, so one fused multiply-add yields it without error;
+quotients beyond 2^53 take several rounds.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ INFINITY = float("inf")
 
 
 def remainder(x: Lanes, y: Lanes) -> Lanes:
-    """x rem y; NaN for infinite x or zero y."""
+    """Compute x rem y; NaN for infinite x or zero y."""
     builder = x.builder
     divisor = y.call("fabs")
     start = x.call("fabs")
@@ -44,9 +45,9 @@ def _unfinished(left: Lanes, divisor: Lanes) -> Lanes:
 
 
 def _one_round(left: Lanes, divisor: Lanes) -> Lanes:
-    """left - q divisor, for the largest q of 53 bits that keeps it from being negative."""
+    """Compute left - q divisor, for the largest q of 53 bits that keeps it from being negative."""
     quotient = left / divisor
-    # Quotients near overflow (up to 2^2098) first lose multiples of divisor * 2^600, or of divisor * 2^1200.
+    # Quotients near overflow (up to 2^2098) first lose multiples of divisor * 2^600 or * 2^1200.
     for _ in range(2):
         divisor = where(quotient > 2.0**1000, divisor * 2.0**600, divisor)
         quotient = left / divisor

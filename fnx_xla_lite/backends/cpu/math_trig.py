@@ -1,7 +1,7 @@
 """Sine, cosine and tangent: f64 arithmetic for f64 and f32 (whose polynomials are shorter).
 
-x = q pi/2 + r + tail with |r| <= pi/4 (``math_reduction``), then polynomials (Remez) for sin and cos of r, chosen and signed by
-q mod 4.
+x = q pi/2 + r + tail with |r| <= pi/4 (``math_reduction``), then polynomials (Remez) for sin and
+cos of r, chosen and signed by q mod 4.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def _cos_kernel(r: Lanes, tail: Lanes, precision: str) -> tuple[Lanes, Lanes]:
 
 
 def _flip(x: Lanes, bit: Lanes) -> Lanes:
-    """x with its sign flipped where the integer has 2 in it."""
+    """Compute x with its sign flipped where the integer has 2 in it."""
     return (x.bits ^ ((bit & 2) << 62)).floats
 
 

@@ -1,11 +1,13 @@
-"""Scalar: LLVM code for every scalar operation of the HLO op table, for scalars and vectors of any width alike.
+"""Scalar: LLVM code for every scalar operation of the HLO op table, at any vector width.
 
-``emit_scalar`` is the one entry. Values live in registers as follows: integers in their own width (signedness is in the name),
-``i1`` as LLVM's i1, f32 and f64 as such, and every narrower float (f16, bf16, float8) as f32 lanes that hold a value of
-the narrow type. Results of such types are f32 results: the caller rounds them (``convert`` rounds by itself).
+``emit_scalar`` is the one entry. Values live in registers as follows: integers in their own width
+(signedness is in the name), ``i1`` as LLVM's i1, f32 and f64 as such, and every narrower float
+(f16, bf16, float8) as f32 lanes that hold a value of the narrow type. Results of such types are
+f32 results: the caller rounds them (``convert`` rounds by itself).
 
-No operation is undefined for any operand: integer division by zero gives all ones, the remainder by zero its dividend, shifts
-by the width or more give zero or the sign, floats outside an integer's range saturate (NaN gives 0).
+No operation is undefined for any operand: integer division by zero gives all ones, the remainder
+by zero its dividend, shifts by the width or more give zero or the sign, floats outside an
+integer's range saturate (NaN gives 0).
 """
 
 from __future__ import annotations
@@ -40,7 +42,7 @@ def _math(name: str) -> Emitter:
 def _by_kind(
     of_floats: Callable[..., Lanes] | None, of_integers: Callable[..., Lanes] | None
 ) -> Emitter:
-    """A row with one function for floats and one for integers, which also takes the element type's name."""
+    """A row: a function of floats, and one of integers that also takes the element type's name."""
 
     def emit(builder: ir.IRBuilder, args: Sequence[ir.Value], dtype: str, detail: str) -> ir.Value:
         lanes = _lanes(builder, args)
@@ -53,9 +55,7 @@ def _by_kind(
     return emit
 
 
-def _compare(
-    builder: ir.IRBuilder, args: Sequence[ir.Value], dtype: str, detail: str
-) -> ir.Value:
+def _compare(builder: ir.IRBuilder, args: Sequence[ir.Value], dtype: str, detail: str) -> ir.Value:
     sign = {"EQ": "==", "NE": "!=", "LT": "<", "LE": "<=", "GT": ">", "GE": ">="}[detail]
     if is_float(dtype):
         ordered = builder.fcmp_unordered if detail == "NE" else builder.fcmp_ordered
@@ -72,6 +72,14 @@ def _clamp(builder: ir.IRBuilder, args: Sequence[ir.Value], dtype: str, detail: 
     low, x, high = args
     raised = SCALAR["maximum"](builder, (low, x), dtype, "")
     return SCALAR["minimum"](builder, (raised, high), dtype, "")
+
+
+def _convert(builder: ir.IRBuilder, args: Sequence[ir.Value], dtype: str, target: str) -> ir.Value:
+    return convert(Lanes(builder, args[0]), dtype, target).value
+
+
+def _bitcast(builder: ir.IRBuilder, args: Sequence[ir.Value], dtype: str, target: str) -> ir.Value:
+    return reinterpret(Lanes(builder, args[0]), dtype, target).value
 
 
 def _square(x: Lanes, dtype: str = "") -> Lanes:
@@ -109,6 +117,9 @@ SCALAR: dict[str, Emitter] = {
     "shift_right_arithmetic": _by_kind(None, scalar_integer.shift_right_arithmetic),
     "popcnt": _by_kind(None, scalar_integer.popcount),
     "count_leading_zeros": _by_kind(None, scalar_integer.count_leading_zeros),
+    # another type: the last argument is the target
+    "convert": _convert,
+    "bitcast_convert": _bitcast,
     # choice
     "compare": _compare,
     "select": _select,
@@ -136,7 +147,8 @@ def emit_scalar(
     Args:
         builder: where the code goes; its module receives intrinsics and helper functions.
         op: a scalar op name of the HLO op table, ``convert`` and ``bitcast_convert`` included.
-        args: operands in register form, all scalars or all vectors of one lane count (a select's predicate may be scalar).
+        args: operands in register form, all scalars or all vectors of one lane count (the
+            predicate of a select may be a scalar).
         arg_dtypes: the operands' StableHLO element types.
         dtype: the result's element type.
         detail: the direction of a ``compare``.
@@ -144,9 +156,7 @@ def emit_scalar(
     Returns:
         The result in register form.
     """
-    if op == "convert":
-        return convert(Lanes(builder, args[0]), arg_dtypes[0], dtype).value
-    if op == "bitcast_convert":
-        return reinterpret(Lanes(builder, args[0]), arg_dtypes[0], dtype).value
     operand_dtype = arg_dtypes[-1]  # the first may be a select's predicate
+    if op in ("convert", "bitcast_convert"):
+        detail = dtype
     return SCALAR[op](builder, args, operand_dtype, detail)

@@ -1,8 +1,9 @@
 """Scalar conversions between element types, by value and by bits; no operand is undefined.
 
-Floats to integers truncate and saturate, NaN gives 0; integers to narrower integers wrap; anything to ``i1`` is ``x != 0``; to a
-float rounds to nearest, ties to even, once: f64 and integers reach the narrow floats through an f32 *rounded to odd*
-(Boldo and Melquiond 2008), which a second rounding cannot betray.
+Floats to integers truncate and saturate, NaN gives 0; integers to narrower integers wrap; anything
+to ``i1`` is ``x != 0``; to a float rounds to nearest, ties to even, once: f64 and integers reach
+the narrow floats through an f32 *rounded to odd* (Boldo and Melquiond 2008), which a second
+rounding cannot betray.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Scalar operations of integers and booleans, each defined for every operand.
 
-The functions take lanes and the element type's StableHLO name (``i8`` ... ``i64``, ``ui8`` ... ``ui64``, ``i1``).
+The functions take lanes and the element type's StableHLO name (``i8`` ... ``i64``, ``ui8`` ...
+``ui64``, ``i1``).
 """
 
 from __future__ import annotations
@@ -29,17 +30,17 @@ def _width(x: Lanes) -> int:
 
 
 def add(x: Lanes, y: Lanes, dtype: str) -> Lanes:
-    """x + y, wrapping; booleans: or."""
+    """Compute x + y, wrapping; booleans: or."""
     return x | y if dtype == "i1" else x + y
 
 
 def subtract(x: Lanes, y: Lanes, dtype: str) -> Lanes:
-    """x - y, wrapping; booleans: xor."""
+    """Compute x - y, wrapping; booleans: xor."""
     return x ^ y if dtype == "i1" else x - y
 
 
 def multiply(x: Lanes, y: Lanes, dtype: str) -> Lanes:
-    """x * y, wrapping; booleans: and."""
+    """Compute x * y, wrapping; booleans: and."""
     return x & y if dtype == "i1" else x * y
 
 
@@ -90,19 +91,19 @@ def _amount_inside(y: Lanes) -> Lanes:
 
 
 def shift_left(x: Lanes, y: Lanes, dtype: str) -> Lanes:
-    """x << y; 0 for y outside [0, width)."""
+    """Compute x << y; 0 for y outside [0, width)."""
     inside = _amount_inside(y)
     return where(inside, x << where(inside, y, 0), 0)
 
 
 def shift_right_logical(x: Lanes, y: Lanes, dtype: str) -> Lanes:
-    """x >> y filling with zeros; 0 for y outside [0, width)."""
+    """Compute x >> y filling with zeros; 0 for y outside [0, width)."""
     inside = _amount_inside(y)
     return where(inside, x.shift_logical(where(inside, y, 0)), 0)
 
 
 def shift_right_arithmetic(x: Lanes, y: Lanes, dtype: str) -> Lanes:
-    """x >> y filling with the sign; all sign for y outside [0, width)."""
+    """Compute x >> y filling with the sign; all sign for y outside [0, width)."""
     return x >> where(_amount_inside(y), y, _width(x) - 1)
 
 
@@ -112,10 +113,11 @@ def _extended(x: Lanes, dtype: str) -> ir.Value:
 
 
 def _quotient(x: Lanes, y: Lanes, dtype: str) -> Lanes:
-    """x / y toward zero for y != 0 and no overflow.
+    """Compute x / y toward zero for y != 0 and no overflow.
 
-    Machines have no vector division of integers: up to 32 bits the correctly rounded f64 quotient truncates to the right
-    integer, because distinct quotients of such numbers differ by far more than a rounding error.
+    Machines have no vector division of integers: up to 32 bits the correctly rounded f64 quotient
+    truncates to the right integer, because distinct quotients of such numbers differ by far more
+    than a rounding error.
     """
     builder = x.builder
     if isinstance(x.type, ir.VectorType) and _width(x) <= 32:
@@ -127,7 +129,7 @@ def _quotient(x: Lanes, y: Lanes, dtype: str) -> Lanes:
 
 
 def _safe_divisor(x: Lanes, y: Lanes, dtype: str) -> Lanes:
-    """y, but 1 where the division has no defined machine result (0, and the lowest number over -1)."""
+    """y, but 1 where machines define no quotient (y = 0, and the lowest number over -1)."""
     unsafe = y.equals(0)
     if not is_unsigned(dtype):
         unsafe = unsafe | (x.equals(-(1 << (_width(x) - 1))) & y.equals(-1))
@@ -135,19 +137,19 @@ def _safe_divisor(x: Lanes, y: Lanes, dtype: str) -> Lanes:
 
 
 def divide(x: Lanes, y: Lanes, dtype: str) -> Lanes:
-    """x / y toward zero; all ones for y = 0; the lowest number over -1 answers itself."""
+    """Compute x / y toward zero; all ones for y = 0; the lowest number over -1 answers itself."""
     return where(y.equals(0), x.like(-1), _quotient(x, _safe_divisor(x, y, dtype), dtype))
 
 
 def remainder(x: Lanes, y: Lanes, dtype: str) -> Lanes:
-    """x - y (x / y), with the sign of x; x itself for y = 0."""
+    """Compute x - y (x / y), with the sign of x; x itself for y = 0."""
     divisor = _safe_divisor(x, y, dtype)
     left = x - _quotient(x, divisor, dtype) * divisor
     return where(y.equals(0), x, left)
 
 
 def power(x: Lanes, y: Lanes, dtype: str) -> Lanes:
-    """x ** y, wrapping; a negative exponent truncates: 1 for 1, 1 or -1 for -1, else 0."""
+    """Compute x ** y, wrapping; a negative exponent truncates: 1 for 1, 1 or -1 for -1, else 0."""
     raised = _call_power(x, y)
     if is_unsigned(dtype):
         return raised
@@ -157,7 +159,7 @@ def power(x: Lanes, y: Lanes, dtype: str) -> Lanes:
 
 
 def _call_power(x: Lanes, y: Lanes) -> Lanes:
-    """x ** y with y read as unsigned, in a function of its own (it has a loop)."""
+    """Compute x ** y with y read as unsigned, in a function of its own (it has a loop)."""
     module = x.builder.module
     name = f"fnx_integer_power_{type_suffix(x.type)}"
     function = module.globals.get(name)

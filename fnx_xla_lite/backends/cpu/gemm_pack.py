@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from llvmlite import ir
 
+from fnx_xla_lite.backends.cpu.emit_types import stack
 from fnx_xla_lite.backends.cpu.gemm_loops import carrying, counted, element, smaller
 from fnx_xla_lite.backends.cpu.gemm_problem import Operand
 from fnx_xla_lite.backends.cpu.gemm_types import (
@@ -55,11 +56,6 @@ class Packing:
     dtype: str
     lanes: int
 
-    @property
-    def group(self) -> int:
-        """Lanes that are filled at once: a vector, or the side of the squares that the transposing method turns."""
-        return QUARTER // ITEMSIZE[self.dtype] if self.method == "transpose" else self.lanes
-
 
 def packing_of(operand: Operand, dtype: str, lanes: int) -> Packing:
     """The method that suits an operand's strides: runs along the panel, runs along k, or neither."""
@@ -86,12 +82,12 @@ def packer(module: ir.Module, spec: Packing) -> ir.Function:
     builder = ir.IRBuilder(function.append_basic_block("entry"))
     source, outer, step, panel, width, valid, depth = function.args
     last = builder.sub(valid, int64(1))
-    top = builder.sub(last, builder.srem(last, int64(spec.group)))
-    with counted(builder, int64(0), valid, spec.group, name="back") as back:
+    top = builder.sub(last, builder.srem(last, int64(spec.lanes)))
+    with counted(builder, int64(0), valid, spec.lanes, name="back") as back:
         lane = builder.sub(top, back)
         first = element(builder, source, STORAGE[spec.source], builder.mul(lane, outer))
         target = element(builder, panel, STORAGE[spec.dtype], lane)
-        count = smaller(builder, builder.sub(valid, lane), int64(spec.group))
+        count = smaller(builder, builder.sub(valid, lane), int64(spec.lanes))
         group = Group(builder, first, outer, step, target, width, count, depth)
         _METHODS[spec.method](spec, group)
     builder.ret_void()
@@ -115,61 +111,103 @@ def _pack_runs(spec: Packing, group: Group) -> None:
 
 
 def _pack_transposed(spec: Packing, group: Group) -> None:
-    """The operand is contiguous along k: transpose squares of 16-byte vectors.
+    """The operand is contiguous along k: transpose ``lanes x lanes`` squares, in two rounds.
 
-    The last square may write rows past ``depth``: they spill into what is packed next, or into the pad.
+    With vectors seen as quarters of 16 bytes that hold ``side`` elements, quarters change places in the first round, ``side x side``
+    squares turn inside of them in the second. Loops over both rounds keep the code short. The square's last rows may lie past
+    ``depth``: they spill into what is packed next, or into the pad.
     """
     builder = group.builder
-    last = builder.sub(group.valid, int64(1))
-    rows = [
-        _cell(group, spec.source, group.source, smaller(builder, int64(i), last), group.outer)
-        for i in range(spec.group)
-    ]
-    whole = builder.and_(group.depth, int64(-spec.group))
-    start = [*rows, group.panel]
-    with carrying(builder, int64(0), whole, spec.group, start) as loop:
-        loop.following = _turn_square(spec, group, loop.values, None)
-    with carrying(builder, whole, group.depth, spec.group, loop.values) as rest:
-        mask = lane_mask(builder, builder.sub(group.depth, rest.index), spec.group)
-        rest.following = _turn_square(spec, group, rest.values, mask)
+    kind = vector_of(STORAGE[spec.dtype], spec.lanes)
+    sorted_ = stack(builder, ir.ArrayType(kind, spec.lanes), align=64)
+    side = QUARTER // ITEMSIZE[spec.dtype]
+    quarters = spec.lanes // side
+    with counted(builder, int64(0), group.depth, spec.lanes, name="k") as k:
+        mask = lane_mask(builder, builder.sub(group.depth, k), spec.lanes)
+        with counted(builder, int64(0), int64(side), name="row") as row:
+            lanes = [builder.add(row, int64(q * side)) for q in range(quarters)]
+            rows = [_row(spec, group, lane, k, mask) for lane in lanes]
+            # Vector q has quarter q of every row; the side of them that belong together lie together.
+            for lane, value in zip(lanes, _exchanged(builder, rows, side, spec.lanes), strict=True):
+                builder.store(value, element(builder, sorted_, kind, lane), align=16)
+        with counted(builder, int64(0), int64(spec.lanes), side, name="column") as column:
+            _store_columns(spec, group, sorted_, k, column)
 
 
-def _turn_square(
-    spec: Packing, group: Group, places: list[ir.Value], mask: ir.Value | None
-) -> list[ir.Value]:
-    """``group`` lanes by as many steps of k: the rows and the panel's place before -> after."""
+def _row(
+    spec: Packing, group: Group, lane: ir.Value, k: ir.Value, mask: ir.Value
+) -> ir.Value:
+    """A vector along k of one lane of the panel; lanes that do not exist repeat the last one that does."""
     builder = group.builder
-    *rows, cell = places
-    kind = vector_of(STORAGE[spec.source], spec.group)
-    square = []
-    for row in rows:
-        if mask is None:
-            value = builder.load(row, typ=kind, align=ITEMSIZE[spec.source])
-        else:
-            value = masked_load(builder, row, kind, mask, ITEMSIZE[spec.source])
-        square.append(widen(builder, value, spec.source, spec.dtype))
-    for value in _transposed(builder, square):
+    present = smaller(builder, lane, builder.sub(group.valid, int64(1)))
+    row = _cell(group, spec.source, group.source, present, group.outer)
+    address = element(builder, row, STORAGE[spec.source], k)
+    kind = vector_of(STORAGE[spec.source], spec.lanes)
+    value = masked_load(builder, address, kind, mask, ITEMSIZE[spec.source])
+    return widen(builder, value, spec.source, spec.dtype)
+
+
+def _store_columns(
+    spec: Packing, group: Group, sorted_: ir.Value, k: ir.Value, column: ir.Value
+) -> None:
+    """Round two for ``side`` steps of k from ``k + column`` on."""
+    builder = group.builder
+    kind = vector_of(STORAGE[spec.dtype], spec.lanes)
+    side = QUARTER // ITEMSIZE[spec.dtype]
+    parts = []
+    for i in range(side):
+        address = element(builder, sorted_, kind, builder.add(column, int64(i)))
+        parts.append(builder.load(address, typ=kind, align=16))
+    cell = _cell(group, spec.dtype, group.panel, builder.add(k, column), group.width)
+    for value in _exchanged(builder, parts, 1, side):
         builder.store(value, cell, align=ITEMSIZE[spec.dtype])
         cell = element(builder, cell, STORAGE[spec.dtype], group.width)
-    return [*(element(builder, row, STORAGE[spec.source], spec.group) for row in rows), cell]
 
 
-def _transposed(builder: ir.IRBuilder, square: list[ir.Value]) -> list[ir.Value]:
-    """Transpose two vectors of two or four of four: interleave elements, then pairs (x86's unpack, ARM's zip)."""
+def _exchanged(
+    builder: ir.IRBuilder, rows: list[ir.Value], run: int, span: int
+) -> list[ir.Value]:
+    """Transpose one, two or four vectors as matrices whose elements are runs, in every ``span`` of their lanes."""
 
-    def shuffled(x: ir.Value, y: ir.Value, *places: int) -> ir.Value:
-        return builder.shuffle_vector(x, y, ir.Constant(ir.VectorType(INT32, len(places)), places))
+    def pick(x: ir.Value, y: ir.Value, *chosen: tuple[int, int]) -> ir.Value:
+        return _picked(builder, (x, y), chosen, run, span)
 
-    if len(square) == 2:
-        x, y = square
-        return [shuffled(x, y, 0, 2), shuffled(x, y, 1, 3)]
-    w, x, y, z = square
-    low, high = (0, 4, 1, 5), (2, 6, 3, 7)
+    if len(rows) == 1:
+        return rows
+    if len(rows) == 2:
+        return [pick(*rows, (0, half), (1, half)) for half in (0, 1)]
+    w, x, y, z = rows
     result = []
-    for half in (low, high):
-        upper, lower = shuffled(w, x, *half), shuffled(y, z, *half)
-        result += [shuffled(upper, lower, 0, 1, 4, 5), shuffled(upper, lower, 2, 3, 6, 7)]
+    for low, high in ((0, 1), (2, 3)):
+        if run == 1:  # what x86 calls unpack and ARM zip
+            chosen = (0, low), (1, low), (0, high), (1, high)
+            upper, lower = pick(w, x, *chosen), pick(y, z, *chosen)
+            result.append(pick(upper, lower, (0, 0), (0, 1), (1, 0), (1, 1)))
+            result.append(pick(upper, lower, (0, 2), (0, 3), (1, 2), (1, 3)))
+        else:  # shuffles of quarters take two from each side
+            chosen = (0, low), (0, high), (1, low), (1, high)
+            upper, lower = pick(w, x, *chosen), pick(y, z, *chosen)
+            result.append(pick(upper, lower, (0, 0), (0, 2), (1, 0), (1, 2)))
+            result.append(pick(upper, lower, (0, 1), (0, 3), (1, 1), (1, 3)))
     return result
+
+
+def _picked(
+    builder: ir.IRBuilder,
+    pair: tuple[ir.Value, ir.Value],
+    chosen: tuple[tuple[int, int], ...],
+    run: int,
+    span: int,
+) -> ir.Value:
+    """In every span the runs ``chosen``, each named by (which of the pair, which run)."""
+    lanes = pair[0].type.count
+    places = [
+        side * lanes + first + number * run + i
+        for first in range(0, lanes, span)
+        for side, number in chosen
+        for i in range(run)
+    ]
+    return builder.shuffle_vector(*pair, ir.Constant(ir.VectorType(INT32, lanes), places))
 
 
 def _pack_elements(spec: Packing, group: Group) -> None:

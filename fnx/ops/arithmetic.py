@@ -6,6 +6,7 @@ from typing import Any
 
 from fnx.core.dtypes import ALL, BOOL, FLOATS, NUMBERS
 from fnx.core.primitive import NotDifferentiable
+from fnx.core.trace import bind
 from fnx.ops.bitwise import and_, or_
 from fnx.ops.comparison import eq, gt, lt, select
 from fnx.ops.families import add as add
@@ -27,7 +28,7 @@ neg_p = elementwise(
 
 def neg(x: Any) -> Any:
     """Elementwise ``-x``; unsigned integers wrap around."""
-    return apply(neg_p, x)
+    return bind(neg_p, x)[0]
 
 
 sub_p = elementwise(
@@ -128,7 +129,7 @@ square_p = elementwise(
 
 def square(x: Any) -> Any:
     """Elementwise ``x * x``."""
-    return apply(square_p, x)
+    return bind(square_p, x)[0]
 
 
 abs_p = elementwise(
@@ -142,7 +143,7 @@ abs_p = elementwise(
 
 def abs(x: Any) -> Any:
     """Elementwise absolute value; its derivative at 0 is taken as 0."""
-    return apply(abs_p, x)
+    return bind(abs_p, x)[0]
 
 
 def _sign(xp: Any, x: Any) -> Any:
@@ -163,7 +164,7 @@ sign_p = elementwise("sign", dtypes=NUMBERS, numpy=_sign, jvp=_PIECEWISE, lower=
 
 def sign(x: Any) -> Any:
     """Elementwise -1, 0 or 1; zeros keep their sign and NaN is NaN."""
-    return apply(sign_p, x)
+    return bind(sign_p, x)[0]
 
 
 floor_p = elementwise(
@@ -176,7 +177,7 @@ floor_p = elementwise(
 
 def floor(x: Any) -> Any:
     """Elementwise greatest integer that is not greater than ``x``."""
-    return apply(floor_p, x)
+    return bind(floor_p, x)[0]
 
 
 ceil_p = elementwise(
@@ -189,7 +190,7 @@ ceil_p = elementwise(
 
 def ceil(x: Any) -> Any:
     """Elementwise least integer that is not less than ``x``."""
-    return apply(ceil_p, x)
+    return bind(ceil_p, x)[0]
 
 
 round_p = elementwise(
@@ -202,7 +203,7 @@ round_p = elementwise(
 
 def round(x: Any) -> Any:
     """Elementwise nearest integer; halves go to the even one."""
-    return apply(round_p, x)
+    return bind(round_p, x)[0]
 
 
 is_finite_p = elementwise(
@@ -216,7 +217,7 @@ is_finite_p = elementwise(
 
 def is_finite(x: Any) -> Any:
     """Elementwise: neither infinite nor NaN; a boolean array."""
-    return apply(is_finite_p, x)
+    return bind(is_finite_p, x)[0]
 
 
 def _share(t: Any, out: Any, x: Any, y: Any) -> Any:

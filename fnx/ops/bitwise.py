@@ -7,7 +7,8 @@ from typing import Any
 
 from fnx.core.dtypes import BOOLS, INTS
 from fnx.core.primitive import NotDifferentiable
-from fnx.ops.families import apply, apply_binary, elementwise
+from fnx.core.trace import bind
+from fnx.ops.families import apply_binary, elementwise
 
 _bits = functools.partial(
     elementwise, jvp=NotDifferentiable("bits and integers have no derivative")
@@ -66,7 +67,7 @@ not_p = _bits(
 
 def not_(x: Any) -> Any:
     """Elementwise negation of a boolean, or of each bit of an integer."""
-    return apply(not_p, x)
+    return bind(not_p, x)[0]
 
 
 shift_left_p = _bits(
@@ -134,7 +135,7 @@ popcnt_p = _bits(
 
 def popcnt(x: Any) -> Any:
     """Number of one bits of each element."""
-    return apply(popcnt_p, x)
+    return bind(popcnt_p, x)[0]
 
 
 def _clz(xp: Any, x: Any) -> Any:
@@ -152,4 +153,4 @@ clz_p = _bits("clz", dtypes=INTS, numpy=_clz, lower=lambda b, x: b.count_leading
 
 def clz(x: Any) -> Any:
     """Number of zero bits before the highest one bit of each element."""
-    return apply(clz_p, x)
+    return bind(clz_p, x)[0]

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from fnx.core.avals import Aval
-from fnx.core.dtypes import BOOLS, FLOATS, INTS, NUMBERS, dtype_name, scalar_dtype
+from fnx.core.dtypes import BOOLS, FLOAT32, FLOATS, INTS, NUMBERS, dtype_name, scalar_dtype
 from fnx.core.eager import aval_of
 from fnx.core.sources import current_source
 from fnx.errors import FnxTypeError
@@ -110,7 +110,7 @@ def as_operands(name: str, *xs: Any) -> tuple[Any, ...]:
     avals = [aval_of(x) for x in arrays]
     if len(arrays) < len(xs):
         dtype = avals[0].dtype if avals else _common_scalar_dtype(xs)
-        xs = tuple(_as_scalar(name, x, dtype) if type(x) in PYTHON_SCALARS else x for x in xs)
+        xs = tuple(as_scalar(name, x, dtype) if type(x) in PYTHON_SCALARS else x for x in xs)
     if any(aval.shape for aval in avals):
         for x, aval in zip(arrays, avals, strict=True):
             if not aval.shape and not isinstance(x, np.generic):
@@ -124,10 +124,14 @@ def _common_scalar_dtype(xs: tuple[Any, ...]) -> np.dtype:
     return max(dtypes, key=lambda dtype: (dtype in FLOATS, dtype in INTS, dtype.itemsize))
 
 
-def _as_scalar(name: str, x: bool | int | float, dtype: np.dtype) -> Any:
+def as_scalar(name: str, x: bool | int | float, dtype: np.dtype) -> Any:
     """The scalar in another operand's dtype; still a Python scalar, so weak, if it can be."""
+    if type(x) is float and dtype is FLOAT32:
+        return x
     if (type(x) is float and dtype not in FLOATS) or (type(x) is int and dtype in BOOLS):
         fail(name, f"the Python {type(x).__name__} {x} does not fit the other operand: {dtype}")
+    if dtype is FLOAT32:
+        return float(x)
     if dtype in FLOATS:
-        x = float(x)
+        return dtype.type(x)
     return x if scalar_dtype(x)[0] == dtype else dtype.type(x)

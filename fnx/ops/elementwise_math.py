@@ -14,7 +14,6 @@ from fnx.ops.checks import as_operands, fail, integers, is_scalar
 from fnx.ops.comparison import eq, select
 from fnx.ops.families import (
     add,
-    apply,
     apply_binary,
     constant_like,
     elementwise,
@@ -35,7 +34,7 @@ exp_p = elementwise(
 
 def exp(x: Any) -> Any:
     """Elementwise exponential."""
-    return apply(exp_p, x)
+    return bind(exp_p, x)[0]
 
 
 exp2_p = elementwise(
@@ -48,7 +47,7 @@ exp2_p = elementwise(
 
 def exp2(x: Any) -> Any:
     """Elementwise ``2 ** x``."""
-    return apply(exp2_p, x)
+    return bind(exp2_p, x)[0]
 
 
 expm1_p = elementwise(
@@ -61,7 +60,7 @@ expm1_p = elementwise(
 
 def expm1(x: Any) -> Any:
     """Elementwise ``exp(x) - 1``, accurate near 0."""
-    return apply(expm1_p, x)
+    return bind(expm1_p, x)[0]
 
 
 log_p = elementwise(
@@ -74,7 +73,7 @@ log_p = elementwise(
 
 def log(x: Any) -> Any:
     """Elementwise natural logarithm; NaN below 0."""
-    return apply(log_p, x)
+    return bind(log_p, x)[0]
 
 
 log1p_p = elementwise(
@@ -87,7 +86,7 @@ log1p_p = elementwise(
 
 def log1p(x: Any) -> Any:
     """Elementwise ``log(1 + x)``, accurate near 0."""
-    return apply(log1p_p, x)
+    return bind(log1p_p, x)[0]
 
 
 @in_float32
@@ -106,7 +105,7 @@ logistic_p = elementwise(
 
 def logistic(x: Any) -> Any:
     """Elementwise ``1 / (1 + exp(-x))``."""
-    return apply(logistic_p, x)
+    return bind(logistic_p, x)[0]
 
 
 # Roots ------------------------------------------------------------------------------------------
@@ -121,7 +120,7 @@ sqrt_p = elementwise(
 
 def sqrt(x: Any) -> Any:
     """Elementwise square root; NaN below 0."""
-    return apply(sqrt_p, x)
+    return bind(sqrt_p, x)[0]
 
 
 rsqrt_p = elementwise(
@@ -134,7 +133,7 @@ rsqrt_p = elementwise(
 
 def rsqrt(x: Any) -> Any:
     """Elementwise ``1 / sqrt(x)``."""
-    return apply(rsqrt_p, x)
+    return bind(rsqrt_p, x)[0]
 
 
 cbrt_p = elementwise(
@@ -147,7 +146,7 @@ cbrt_p = elementwise(
 
 def cbrt(x: Any) -> Any:
     """Elementwise real cube root, of negative numbers too."""
-    return apply(cbrt_p, x)
+    return bind(cbrt_p, x)[0]
 
 
 # Powers -----------------------------------------------------------------------------------------

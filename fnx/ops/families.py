@@ -17,7 +17,9 @@ from fnx.core.dtypes import FLOATS, NUMBERS
 from fnx.core.primitive import Linear, NotDifferentiable, NotLinear, Primitive
 from fnx.core.trace import bind
 from fnx.ops.checks import (
+    PYTHON_SCALARS,
     as_operands,
+    as_scalar,
     check_dtypes,
     check_equal_dtypes,
     check_equal_shapes,
@@ -172,18 +174,19 @@ def constant_like(b: Any, x: Any, value: Any) -> Any:
     return b.broadcast_in_dim(constant, x.type.shape, ()) if x.type.shape else constant
 
 
-def apply(primitive: Primitive, *xs: Any, **params: Any) -> Any:
+def apply(primitive: Primitive, *xs: Any) -> Any:
     """Bind an elementwise primitive of one result, Python scalars in the other operands' dtype."""
-    return bind(primitive, *as_operands(primitive.name, *xs), **params)[0]
+    return bind(primitive, *as_operands(primitive.name, *xs))[0]
 
 
 def apply_binary(primitive: Primitive, x: Any, y: Any) -> Any:
-    """The same for two operands, with a fast way for two arrays of the same aval."""
+    """The same for two operands; fast for arrays of one aval, and for an array and a scalar."""
     try:
         if x.aval is y.aval:
             return bind(primitive, x, y)[0]
-    except AttributeError:
-        pass  # a Python scalar or a NumPy value
+    except AttributeError:  # a Python scalar or a NumPy value
+        if type(y) in PYTHON_SCALARS and hasattr(x, "aval"):
+            return bind(primitive, x, as_scalar(primitive.name, y, x.aval.dtype))[0]
     return bind(primitive, *as_operands(primitive.name, x, y))[0]
 
 

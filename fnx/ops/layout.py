@@ -61,14 +61,15 @@ def _broadcast_type(x: Aval, *, shape: tuple[int, ...], dimensions: tuple[int, .
 def _broadcast_numpy(
     xp: Any, x: Any, *, shape: tuple[int, ...], dimensions: tuple[int, ...]
 ) -> tuple[Any]:
+    out = xp.empty(shape, x.dtype)
     if not x.shape:
-        out = xp.empty(shape, x.dtype)
         out.fill(x)
         return (out,)
     aligned = [1] * len(shape)
     for size, dimension in zip(x.shape, dimensions, strict=True):
         aligned[dimension] = size
-    return (xp.broadcast_to(x.reshape(aligned), shape).copy(),)
+    out[...] = x.reshape(aligned)
+    return (out,)
 
 
 def _broadcast_transpose(

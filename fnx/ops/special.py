@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from fnx.core.trace import bind
 from fnx.ops import approximations
 from fnx.ops.arithmetic import div, mul, neg, square, sub
 from fnx.ops.comparison import lt, select
 from fnx.ops.elementwise_math import exp, integer_pow
-from fnx.ops.families import add, apply, elementwise
+from fnx.ops.families import add, elementwise
 from fnx.ops.precision import in_float64
 from fnx.ops.trigonometric import sin
 
@@ -26,7 +27,7 @@ erf_p = elementwise(
 
 def erf(x: Any) -> Any:
     """Elementwise error function."""
-    return apply(erf_p, x)
+    return bind(erf_p, x)[0]
 
 
 erfc_p = elementwise(
@@ -39,7 +40,7 @@ erfc_p = elementwise(
 
 def erfc(x: Any) -> Any:
     """Elementwise ``1 - erf(x)``, accurate for large ``x``."""
-    return apply(erfc_p, x)
+    return bind(erfc_p, x)[0]
 
 
 erf_inv_p = elementwise(
@@ -53,7 +54,7 @@ erf_inv_p = elementwise(
 
 def erf_inv(x: Any) -> Any:
     """Elementwise inverse of the error function; NaN outside of [-1, 1]."""
-    return apply(erf_inv_p, x)
+    return bind(erf_inv_p, x)[0]
 
 
 lgamma_p = elementwise(
@@ -66,7 +67,7 @@ lgamma_p = elementwise(
 
 def lgamma(x: Any) -> Any:
     """Elementwise ``log |gamma(x)|``."""
-    return apply(lgamma_p, x)
+    return bind(lgamma_p, x)[0]
 
 
 digamma_p = elementwise(
@@ -79,7 +80,7 @@ digamma_p = elementwise(
 
 def digamma(x: Any) -> Any:
     """Elementwise derivative of ``lgamma``; NaN at its poles -1, -2, ..."""
-    return apply(digamma_p, x)
+    return bind(digamma_p, x)[0]
 
 
 def trigamma(x: Any) -> Any:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from fnx.core.trace import bind
 from fnx.ops.arithmetic import div, mul, neg, square, sub
 from fnx.ops.elementwise_math import rsqrt
-from fnx.ops.families import add, apply, apply_binary, elementwise, spread_literal
+from fnx.ops.families import add, apply_binary, elementwise, spread_literal
 
 sin_p = elementwise(
     "sin",
@@ -18,7 +19,7 @@ sin_p = elementwise(
 
 def sin(x: Any) -> Any:
     """Elementwise sine."""
-    return apply(sin_p, x)
+    return bind(sin_p, x)[0]
 
 
 cos_p = elementwise(
@@ -31,7 +32,7 @@ cos_p = elementwise(
 
 def cos(x: Any) -> Any:
     """Elementwise cosine."""
-    return apply(cos_p, x)
+    return bind(cos_p, x)[0]
 
 
 tan_p = elementwise(
@@ -44,7 +45,7 @@ tan_p = elementwise(
 
 def tan(x: Any) -> Any:
     """Elementwise tangent."""
-    return apply(tan_p, x)
+    return bind(tan_p, x)[0]
 
 
 def _one_minus_square(x: Any) -> Any:
@@ -61,7 +62,7 @@ asin_p = elementwise(
 
 def asin(x: Any) -> Any:
     """Elementwise inverse sine, in [-pi/2, pi/2]; NaN outside of [-1, 1]."""
-    return apply(asin_p, x)
+    return bind(asin_p, x)[0]
 
 
 acos_p = elementwise(
@@ -74,7 +75,7 @@ acos_p = elementwise(
 
 def acos(x: Any) -> Any:
     """Elementwise inverse cosine, in [0, pi]; NaN outside of [-1, 1]."""
-    return apply(acos_p, x)
+    return bind(acos_p, x)[0]
 
 
 atan_p = elementwise(
@@ -87,7 +88,7 @@ atan_p = elementwise(
 
 def atan(x: Any) -> Any:
     """Elementwise inverse tangent, in [-pi/2, pi/2]."""
-    return apply(atan_p, x)
+    return bind(atan_p, x)[0]
 
 
 def _atan2_part(t: Any, other: Any, x: Any, y: Any, like: Any) -> Any:
@@ -123,7 +124,7 @@ sinh_p = elementwise(
 
 def sinh(x: Any) -> Any:
     """Elementwise hyperbolic sine."""
-    return apply(sinh_p, x)
+    return bind(sinh_p, x)[0]
 
 
 cosh_p = elementwise(
@@ -136,7 +137,7 @@ cosh_p = elementwise(
 
 def cosh(x: Any) -> Any:
     """Elementwise hyperbolic cosine."""
-    return apply(cosh_p, x)
+    return bind(cosh_p, x)[0]
 
 
 tanh_p = elementwise(
@@ -149,7 +150,7 @@ tanh_p = elementwise(
 
 def tanh(x: Any) -> Any:
     """Elementwise hyperbolic tangent."""
-    return apply(tanh_p, x)
+    return bind(tanh_p, x)[0]
 
 
 asinh_p = elementwise(
@@ -162,7 +163,7 @@ asinh_p = elementwise(
 
 def asinh(x: Any) -> Any:
     """Elementwise inverse hyperbolic sine."""
-    return apply(asinh_p, x)
+    return bind(asinh_p, x)[0]
 
 
 acosh_p = elementwise(
@@ -176,7 +177,7 @@ acosh_p = elementwise(
 
 def acosh(x: Any) -> Any:
     """Elementwise inverse hyperbolic cosine; NaN below 1."""
-    return apply(acosh_p, x)
+    return bind(acosh_p, x)[0]
 
 
 atanh_p = elementwise(
@@ -189,4 +190,4 @@ atanh_p = elementwise(
 
 def atanh(x: Any) -> Any:
     """Elementwise inverse hyperbolic tangent; NaN outside of [-1, 1]."""
-    return apply(atanh_p, x)
+    return bind(atanh_p, x)[0]

@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 
 from fnx.core.eager import as_array
+from fnx.core.trace import trace
 from fnx.errors import FnxTypeError
+from fnx.lowering.lower import lower
 from fnx.ops import contraction, creation, indexing, random_bits, reduction, shape
 from fnx.transforms.jvp import jvp_flat
+from fnx_xla_lite.hlo.interpret import interpret
 
 X = np.arange(12.0).reshape(3, 4)
 
@@ -64,6 +67,16 @@ def test_nan_is_the_extremum() -> None:
     assert np.isnan(float(reduction.reduce_max(x, axes=(0,))))
     assert int(reduction.argmax(x, axis=0)) == 1
     assert int(reduction.argmin(x, axis=0)) == 1
+
+
+@pytest.mark.parametrize("op", [reduction.argmax, reduction.argmin])
+def test_lowered_places_of_extrema_are_those_of_numpy(op) -> None:
+    nan, inf = np.nan, np.inf
+    rows = [[nan, 1, nan], [1, 1, 0], [-inf, -inf, -inf], [inf, 0, inf], [0, nan, -inf]]
+    x = np.array(rows, np.float32)
+    jaxpr = trace(lambda v: [op(v, axis=1)], [as_array(x).aval])
+    (out,) = interpret(lower(jaxpr), x)
+    assert out.tolist() == getattr(np, op.__name__)(x, 1).tolist()
 
 
 def test_the_first_extremum_is_found() -> None:
@@ -173,7 +186,7 @@ BAD = {
     "reshape -1": (lambda: shape.reshape(X, shape=(-1, 2)), "must not be negative"),
     "shape type": (lambda: shape.reshape(X, shape=(1.5,)), "Python integers"),
     "broadcast": (lambda: shape.broadcast_in_dim(X, shape=(2, 4), dimensions=(0, 1)), "must be 1"),
-    "dimensions": (lambda: shape.broadcast_in_dim(X, shape=(3, 4), dimensions=(0,)), "for each axis"),
+    "dimensions": (lambda: shape.broadcast_in_dim(X, shape=(3, 4), dimensions=(0,)), "each axis"),
     "permutation": (lambda: shape.transpose(X, permutation=(0, 0)), "each axis"),
     "slice": (lambda: shape.slice(X, start=(0, 0), limit=(3, 5)), "0 <= start <= limit"),
     "pad": (lambda: shape.pad(X, 0.0, low=(-4, 0), high=(0, 0)), "more than there is"),

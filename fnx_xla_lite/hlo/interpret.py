@@ -190,9 +190,22 @@ def _fold(monoid: str, x: np.ndarray, init: np.ndarray) -> np.ndarray:
     """Combine the last axis with ``init``; float sums and products run in float64."""
     if x.dtype.kind in "iub" or monoid in ("maximum", "minimum"):
         initial = np.broadcast_to(init, (*x.shape[:-1], 1))
-        return _UFUNCS[monoid].reduce(np.concatenate([initial, x], axis=-1), axis=-1, dtype=x.dtype)
+        everything = np.concatenate([initial, x], axis=-1)
+        folded = _UFUNCS[monoid].reduce(everything, axis=-1, dtype=x.dtype)
+        return folded if x.dtype.kind in "iub" else _signed_zero(monoid, folded, everything)
     wide = _UFUNCS[monoid].reduce(x.astype(np.float64), axis=-1)
     return np.asarray(SCALAR[monoid](wide, init.astype(np.float64))).astype(x.dtype)
+
+
+def _signed_zero(monoid: str, folded: np.ndarray, elements: np.ndarray) -> np.ndarray:
+    """The extremum ``folded`` with 0.0 above -0.0, which NumPy does not tell apart."""
+    zeros = elements == 0
+    negative = np.signbit(elements.astype(np.float64))
+    if monoid == "maximum":
+        is_negative = np.where(zeros, negative, True).all(axis=-1)
+    else:
+        is_negative = (zeros & negative).any(axis=-1)
+    return np.where(folded == 0, np.where(is_negative, -0.0, 0.0), folded).astype(elements.dtype)
 
 
 def _dilated(

@@ -2,17 +2,20 @@
 
 Grammar::
 
-    HloModule   ::= name Function+                      the first function is the entry, "main"
-    Function    ::= name Computation donated*           donated: parameter positions that may be
-    reused Computation ::= parameter* Instruction* result*     parameters and results are Values
-    Instruction ::= result* "=" op operand* attribute* Computation* location? Value       ::=
-    TensorType                          compared by identity TensorType  ::= dimension* element_type
-    element types are spelled as in StableHLO ("f32", "i1")
+    HloModule   ::= name Function+          the first function is the entry, "main"
+    Function    ::= name Computation donated*
+                                            donated: positions of parameters that may be reused
+    Computation ::= parameter* Instruction* result*
+                                            parameters and results are Values
+    Instruction ::= result* "=" op operand* attribute* Computation* location?
+    Value       ::= TensorType              compared by identity
+    TensorType  ::= dimension* element_type
+                                            element types are StableHLO's: "f32", "i1", "ui8"
 
 Operations carry no dialect prefix here (``add``, ``erf``); the op table knows which dialect prints
-them. Two operations are our own: ``fusion`` (one region, its operands are the region's parameters)
-and nothing else. Nodes are frozen; a pass builds new ones. ``hlo/verify.py`` lists the invariants,
-``hlo/text.py`` prints and parses StableHLO's MLIR text.
+them. One operation is our own: ``fusion``, with one region, whose parameters are its operands.
+Nodes are frozen; a pass builds new ones. ``hlo/verify.py`` lists the invariants, ``hlo/text.py``
+prints and parses StableHLO's MLIR text.
 """
 
 from __future__ import annotations

@@ -110,8 +110,22 @@ def _select(predicate: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.where(predicate, x, y)
 
 
+def _maximum(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """IEEE 754-2019 maximum: NaN wins, and 0.0 is above -0.0."""
+    if not _is_float(x):
+        return np.maximum(x, y)
+    return np.where((x == 0) & (y == 0), x + y, np.maximum(x, y))
+
+
+def _minimum(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """IEEE 754-2019 minimum: NaN wins, and -0.0 is below 0.0."""
+    if not _is_float(x):
+        return np.minimum(x, y)
+    return np.where((x == 0) & (y == 0), -(-x + -y), np.minimum(x, y))
+
+
 def _clamp(low: np.ndarray, x: np.ndarray, high: np.ndarray) -> np.ndarray:
-    return np.minimum(np.maximum(low, x), high)
+    return _minimum(_maximum(low, x), high)
 
 
 _EXACT: dict[str, Callable[..., np.ndarray]] = {
@@ -129,8 +143,8 @@ _EXACT: dict[str, Callable[..., np.ndarray]] = {
     "divide": _divide,
     "remainder": _remainder,
     "power": _power,
-    "maximum": np.maximum,
-    "minimum": np.minimum,
+    "maximum": _maximum,
+    "minimum": _minimum,
     "and": np.bitwise_and,
     "or": np.bitwise_or,
     "xor": np.bitwise_xor,

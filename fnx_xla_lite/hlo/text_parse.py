@@ -290,10 +290,7 @@ class _Parser:
             start += count
 
     def _custom_call(self, statement: Statement, scope: Scope) -> None:
-        """``custom_call @target(%a) {...} .
-
-        Types`` of the targets that stand for something we have.
-        """
+        """``custom_call @target(%a) {...} : types``, for the targets that mean something to us."""
         target = parse_symbol(self._reader.tokens.kind("symbol"))
         if target not in _TARGETS and target not in _IDENTITIES:
             place = self._reader.tokens.place(statement.token)

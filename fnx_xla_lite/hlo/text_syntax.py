@@ -99,10 +99,7 @@ def read_slice(reader: Reader, statement: Statement, scope: Scope) -> None:
 
 
 def read_dot_general(reader: Reader, statement: Statement, scope: Scope) -> None:
-    """``dot_general %a, %b, batching_dims = [0] x [0], contracting_dims = [2] x [1], ...
-
-    : types``.
-    """
+    """``dot_general %a, %b, batching_dims = [0] x [0], contracting_dims = [2] x [1] : types``."""
     tokens, attributes = reader.tokens, statement.attributes
     statement.operands = reader.operands(scope)
     for kind in ("batching", "contracting"):
@@ -136,10 +133,7 @@ def _words(reader: Reader) -> tuple[str, ...]:
 
 
 def read_reduce(reader: Reader, statement: Statement, scope: Scope) -> None:
-    """``reduce(%x init: %i), ...
-
-    [applies op] across dimensions = [0] : types [reducer(...) ... {...}]``.
-    """
+    """``reduce(%x init: %i), ... [applies op] across dimensions = [0] : types [reducer...]``."""
     tokens = reader.tokens
     inputs, inits = [], []
     while tokens.accept("("):

@@ -253,36 +253,41 @@ def randint(
     dtype = as_dtype(dtype)
     if dtype not in INTS:
         raise type_error(f"randint: dtype must be an integer one, got {dtype}.")
-    unsigned = np.dtype(f"uint{8 * dtype.itemsize}")
-    low, _ = _bound(minval, dtype)
-    high, is_beyond = _bound(maxval, dtype)
+    sampled = INT32 if dtype.itemsize < 4 else dtype  # of 8 or 16 bits, the remainder is biased
+    unsigned = np.dtype(f"uint{8 * sampled.itemsize}")
+    info = np.iinfo(dtype)
+    top = int(info.max) + (sampled != dtype)
+    low, _ = _bound(minval, sampled, int(info.min), int(info.max))
+    high, is_beyond = _bound(maxval, sampled, int(info.min), top)
     is_wide = fnp.greater(high, low)
     span = lax.bitcast_convert_type(fnp.subtract(high, low), unsigned)
-    span = fnp.where(is_wide, fnp.add(span, fnp.astype(is_beyond, unsigned)), unsigned.type(1))
+    if sampled == dtype:
+        span = fnp.add(span, fnp.astype(is_beyond, unsigned))
+    span = fnp.where(is_wide, span, unsigned.type(1))
     first, second = split(check_key(key, "randint"))
     upper, lower = (bits(k, shape, unsigned) for k in (first, second))
     # (upper * 2**n + lower) mod span; a span of 2**n is 0 here, and x mod 0 is x
-    multiplier = _modulo(unsigned.type(2 ** (4 * dtype.itemsize)), span)
+    multiplier = _modulo(unsigned.type(2 ** (4 * sampled.itemsize)), span)
     multiplier = _modulo(fnp.multiply(multiplier, multiplier), span)
     offset = fnp.add(fnp.multiply(_modulo(upper, span), multiplier), _modulo(lower, span))
-    offset = lax.bitcast_convert_type(_modulo(offset, span), dtype)
-    return fnp.broadcast_to(fnp.add(low, offset), as_shape(shape, "randint"))
+    offset = lax.bitcast_convert_type(_modulo(offset, span), sampled)
+    return fnp.astype(fnp.broadcast_to(fnp.add(low, offset), as_shape(shape, "randint")), dtype)
 
 
 def _modulo(x: Any, span: Any) -> Any:
-    safe = fnp.where(fnp.equal(span, 0), span.dtype.type(1), span)
-    return fnp.where(fnp.equal(span, 0), x, fnp.remainder(x, safe))
+    is_zero = fnp.equal(span, span.dtype.type(0))
+    safe = fnp.where(is_zero, span.dtype.type(1), span)
+    return fnp.where(is_zero, x, fnp.remainder(x, safe))
 
 
-def _bound(value: ArrayLike, dtype: np.dtype) -> tuple[Any, Any]:
-    """A bound clipped to the dtype's range, and whether it was beyond its end."""
+def _bound(value: ArrayLike, dtype: np.dtype, lowest: int, highest: int) -> tuple[Any, Any]:
+    """A bound clipped to a range, in a dtype; and whether it was beyond the range's end."""
     value = as_array(as_operand(value, "randint"))
     if is_float(value.dtype):
         value = fnp.astype(value, INT32)
-    mine, its = np.iinfo(dtype), np.iinfo(value.dtype)
-    clipped = fnp.clip(
-        value, value.dtype.type(max(mine.min, its.min)), value.dtype.type(min(mine.max, its.max))
-    )
+    its = np.iinfo(value.dtype)
+    ends = (value.dtype.type(max(lowest, its.min)), value.dtype.type(min(highest, its.max)))
+    clipped = fnp.clip(value, *ends)
     return fnp.astype(clipped, dtype), fnp.greater(value, clipped)
 
 

@@ -1,4 +1,4 @@
-"""Errors: every exception of ours that a user can meet. Each says what came in, where, and what to write instead."""
+"""Errors: every exception of ours that a user can meet: what came in, where, what to write."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class FnxValueError(FnxError, ValueError):
 
 
 class TreeError(FnxValueError):
-    """Pytrees that should have the same structure and do not, or a structure that cannot be taken apart.
+    """Pytrees that should have the same structure and do not, or that cannot be taken apart.
 
     >>> from fnx import tree
     >>> tree.map(max, {"a": 1}, {"b": 1})
@@ -74,7 +74,7 @@ class LeakedTracerError(FnxError, RuntimeError):
 
 
 class GradTypeError(FnxTypeError):
-    """``grad`` of something that has no gradient: a result that is no scalar, or an integer argument.
+    """``grad`` of what has no gradient: a result that is no scalar, or an integer argument.
 
     Example: ``fnx.grad(lambda x: x)(fnx.numpy.ones(3))``.
     """

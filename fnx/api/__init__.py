@@ -1,7 +1,10 @@
-"""The transforms that users call: pytrees in, pytrees out. Each flattens, runs a flat transform, and unflattens.
+"""The transforms that users call: pytrees in, pytrees out.
 
-Functions that are not jitted run as they are traced: Python control flow, ``print`` and data-dependent shapes work
-under `grad`, `vjp`, `jvp` and `linearize`, and on what is not mapped also under `vmap`.
+Each flattens its arguments, runs a flat transform, and unflattens the result.
+
+Functions that are not jitted run as they are traced: Python control flow, ``print`` and
+data-dependent shapes work under `grad`, `vjp`, `jvp` and `linearize`, and on what is not mapped
+also under `vmap`.
 """
 
 from fnx.api.differentiation import grad as grad

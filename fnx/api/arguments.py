@@ -1,4 +1,4 @@
-"""Arguments: what the wrappers share: choosing positional arguments, checking leaves, and handing back results."""
+"""Arguments: what the wrappers share: choosing arguments, checking leaves, handing back results."""
 
 from __future__ import annotations
 
@@ -19,21 +19,23 @@ Argnums = int | Sequence[int]
 
 
 class Chosen:
-    """A function of some of its positional arguments, as a flat function; the others are kept as they are.
+    """A function of some of its positional arguments, as a flat function; the others are fixed.
 
     Attributes:
         flat: the flat function.
         leaves: the chosen arguments' leaves.
     """
 
-    def __init__(self, f: F, argnums: Argnums, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def __init__(
+        self, f: F, argnums: Argnums, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
         self.argnums = _checked_argnums(f, argnums, len(args))
         self.is_single = isinstance(argnums, int)
         self.arguments = tuple([args[i] for i in self.argnums])
         self.leaves, in_tree = tree.flatten((self.arguments, {}))
         self.in_tree = in_tree.children[0]
 
-        def of_chosen(*chosen: Any) -> Any:  # noqa: ANN401
+        def of_chosen(*chosen: Any) -> Any:
             full = list(args)
             for i, x in zip(self.argnums, chosen, strict=True):
                 full[i] = x
@@ -42,7 +44,7 @@ class Chosen:
         of_chosen.__name__ = name_of(f)
         self.flat = FlatFunction(of_chosen, in_tree)
 
-    def unflatten(self, leaves: Sequence[Any]) -> Any:  # noqa: ANN401
+    def unflatten(self, leaves: Sequence[Any]) -> Any:
         """Leaves in the structure of the chosen arguments: a tuple, or the one argument itself."""
         chosen = tree.unflatten(self.in_tree, leaves)
         return chosen[0] if self.is_single else chosen
@@ -57,7 +59,8 @@ def _checked_argnums(f: F, argnums: Argnums, count: int) -> tuple[int, ...]:
     numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
     if not all(isinstance(i, int) and -count <= i < count for i in numbers):
         raise FnxValueError(
-            f"{name_of(f)}: argnums={argnums} does not exist in a call with {count} positional arguments.",
+            f"{name_of(f)}: argnums={argnums} does not exist in a call with "
+            f"{count} positional arguments.",
             source=user_source(),
             hint="Arguments to differentiate must be given by position.",
         )
@@ -74,17 +77,18 @@ def differentiable_values(
         return values
     i = active.index(False)
     raise GradTypeError(
-        f"{what}({name_of(f)}): {paths()[i]} is {values[i].aval}: only floating-point values can be differentiated.",
+        f"{what}({name_of(f)}): {paths()[i]} is {values[i].aval}: "
+        "only floating-point values can be differentiated.",
         source=user_source(),
         hint=(
-            "Convert it: x.astype(fnx.numpy.float32), or 2.0 for 2; or differentiate other arguments: argnums=...;\n"
-            "or write allow_int=True to get zeros for integers."
+            "Convert it: x.astype(fnx.numpy.float32), or 2.0 for 2; or differentiate others:\n"
+            "argnums=...; or write allow_int=True to get zeros for integers."
         ),
     )
 
 
 def matching_leaves(
-    what: str, values: Any, treedef: tree.TreeDef, avals: Sequence[Aval]  # noqa: ANN401
+    what: str, values: Any, treedef: tree.TreeDef, avals: Sequence[Aval]
 ) -> list[Any]:
     """The leaves of a tree of tangents or cotangents, checked against what they belong to.
 
@@ -97,7 +101,7 @@ def matching_leaves(
     return [_matching(what, x, aval) for x, aval in zip(leaves, avals, strict=True)]
 
 
-def _matching(what: str, x: Any, aval: Aval) -> Any:  # noqa: ANN401
+def _matching(what: str, x: Any, aval: Aval) -> Any:
     if not is_differentiable(aval):
         return None
     if isinstance(x, bool | int | float) and not aval.shape:
@@ -112,12 +116,12 @@ def _matching(what: str, x: Any, aval: Aval) -> Any:  # noqa: ANN401
     )
 
 
-def as_result(x: Any) -> Any:  # noqa: ANN401
+def as_result(x: Any) -> Any:
     """What a user gets: numbers become arrays; auxiliary data that is no value stays what it is."""
     return as_array(x) if is_value(x) and type(x) is not Tracer else x
 
 
-def out_of(flat: FlatFunction, outs: Sequence[Any]) -> Any:  # noqa: ANN401
+def out_of(flat: FlatFunction, outs: Sequence[Any]) -> Any:
     """The result of a flat function, after its call, as a tree."""
     assert flat.out_tree is not None
     return tree.unflatten(flat.out_tree, [as_result(x) for x in outs])
@@ -131,7 +135,8 @@ class WithAux:
         self.__name__ = name_of(f)
         self.aux: Any = None
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function; keep its auxiliary data."""
         pair = self.f(*args, **kwargs)
         if not (isinstance(pair, tuple) and len(pair) == 2):
             raise FnxTypeError(
@@ -141,11 +146,11 @@ class WithAux:
         self.aux = tree.map(_primal, pair[1])
         return pair[0]
 
-    def result(self) -> Any:  # noqa: ANN401
+    def result(self) -> Any:
         """The auxiliary data of the last call."""
         return tree.map(as_result, self.aux)
 
 
-def _primal(x: Any) -> Any:  # noqa: ANN401
+def _primal(x: Any) -> Any:
     """Auxiliary data leave a trace without their tangents."""
     return x._trace.value_outside(x) if type(x) is Tracer else x

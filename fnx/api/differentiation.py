@@ -35,13 +35,14 @@ def grad(f: F, argnums: Argnums = 0, has_aux: bool = False, allow_int: bool = Fa
 
     Args:
         f: returns a floating-point scalar, or ``(scalar, aux)`` with ``has_aux``.
-        argnums: which positional arguments to differentiate; they can be pytrees of floating-point arrays.
+        argnums: which positional arguments to differentiate; they can be pytrees of floating-point
+            arrays.
         has_aux: whether ``f`` returns auxiliary data too.
         allow_int: take integer leaves too; their gradient is zero.
 
     Returns:
-        A function of the same arguments that returns the gradient, in the structure of the argument (a tuple, if
-        ``argnums`` is a sequence); with ``has_aux``, ``(gradient, aux)``.
+        A function of the same arguments that returns the gradient, in the structure of the
+        argument (a tuple, if ``argnums`` is a sequence); with ``has_aux``, ``(gradient, aux)``.
 
     Raises:
         GradTypeError: if the result is no floating-point scalar, or an argument is an integer.
@@ -52,7 +53,7 @@ def grad(f: F, argnums: Argnums = 0, has_aux: bool = False, allow_int: bool = Fa
     value_and_gradient = value_and_grad(f, argnums, has_aux, allow_int)
 
     @functools.wraps(f, updated=())
-    def gradient(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+    def gradient(*args: Any, **kwargs: Any) -> Any:
         value, gradient = value_and_gradient(*args, **kwargs)
         return (gradient, value[1]) if has_aux else gradient
 
@@ -68,7 +69,7 @@ def value_and_grad(f: F, argnums: Argnums = 0, has_aux: bool = False, allow_int:
     """
 
     @functools.wraps(f, updated=())
-    def value_and_gradient(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+    def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
         function = WithAux(f) if has_aux else f
         chosen = Chosen(function, argnums, args, kwargs)
         if allow_int:
@@ -76,7 +77,9 @@ def value_and_grad(f: F, argnums: Argnums = 0, has_aux: bool = False, allow_int:
         else:
             values = differentiable_values("grad", f, chosen.leaves, chosen.paths)
         avals = [x.aval for x in values]
-        outs, linear, active = linearize_flat(chosen.flat, values, [is_differentiable(a) for a in avals])
+        outs, linear, active = linearize_flat(
+            chosen.flat, values, [is_differentiable(a) for a in avals]
+        )
         seed = filled(_scalar_aval(f, chosen.flat, outs), 1)
         gradient = chosen.unflatten(_pull(linear, avals, [seed] if active[0] else []))
         value = as_result(outs[0])
@@ -96,8 +99,8 @@ def _scalar_aval(f: F, flat: FlatFunction, outs: Sequence[Any]) -> Aval:
         f"grad({name_of(f)}): the function must return one floating-point scalar, got {got}.",
         source=user_source(),
         hint=(
-            "Reduce the result to a scalar, for example with .sum() or .mean(); return other data with\n"
-            "has_aux=True; or use fnx.jacrev or fnx.vjp for results that are not scalar."
+            "Reduce the result to a scalar, for example with .sum() or .mean(); return other data\n"
+            "with has_aux=True; or use fnx.jacrev or fnx.vjp for results that are not scalar."
         ),
     )
 
@@ -108,7 +111,7 @@ def _pull(linear: Jaxpr, avals: Sequence[Aval], cts: Sequence[Any]) -> list[Any]
     return [as_result(next(found) if is_differentiable(a) else zeros(a)) for a in avals]
 
 
-def vjp(f: F, *primals: Any, has_aux: bool = False) -> Any:  # noqa: ANN401
+def vjp(f: F, *primals: Any, has_aux: bool = False) -> Any:
     """The value of a function, and the function that pulls cotangents back.
 
     Args:
@@ -117,8 +120,9 @@ def vjp(f: F, *primals: Any, has_aux: bool = False) -> Any:  # noqa: ANN401
         has_aux: whether ``f`` returns ``(out, aux)``.
 
     Returns:
-        ``(out, pull_back)``, or ``(out, pull_back, aux)``. ``pull_back(ct)`` takes a cotangent in the structure of
-        ``out`` and returns a tuple with one cotangent for each primal; integers get zeros.
+        ``(out, pull_back)``, or ``(out, pull_back, aux)``. ``pull_back(ct)`` takes a cotangent in
+        the structure of ``out`` and returns a tuple with one cotangent for each primal; integers
+        get zeros.
 
     >>> out, pull_back = vjp(lambda x, y: x * y, 3.0, 4.0)
     >>> [float(ct) for ct in pull_back(1.0)]
@@ -132,7 +136,7 @@ def vjp(f: F, *primals: Any, has_aux: bool = False) -> Any:  # noqa: ANN401
     outs, linear, active = linearize_flat(flat, values, [is_differentiable(a) for a in avals])
     out_tree, out_avals = flat.out_tree, [aval_of(y) for y in outs]
 
-    def pull_back_tree(ct: Any) -> Any:  # noqa: ANN401
+    def pull_back_tree(ct: Any) -> Any:
         """Cotangents of the arguments, as a tuple."""
         cts = matching_leaves("vjp: a cotangent", ct, out_tree, out_avals)
         given = [x for x, is_active in zip(cts, active, strict=True) if is_active]
@@ -142,7 +146,7 @@ def vjp(f: F, *primals: Any, has_aux: bool = False) -> Any:  # noqa: ANN401
     return (out, pull_back_tree, function.result()) if has_aux else (out, pull_back_tree)
 
 
-def jvp(f: F, primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False) -> Any:  # noqa: ANN401
+def jvp(f: F, primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False) -> Any:
     """The value of a function and its derivative along a direction: ``f(x), df(x) dx``.
 
     Args:
@@ -170,13 +174,14 @@ def jvp(f: F, primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = F
     return (*result, function.result()) if has_aux else result
 
 
-def linearize(f: F, *primals: Any, has_aux: bool = False) -> Any:  # noqa: ANN401
-    """The value of a function at a point, and its derivative there as a linear function of tangents.
+def linearize(f: F, *primals: Any, has_aux: bool = False) -> Any:
+    """The value of a function at a point, and its derivative there as a linear function.
 
     As `jvp`, but the work on primals is done once, for any number of directions.
 
     Returns:
-        ``(out, f_jvp)``, or ``(out, f_jvp, aux)``. ``f_jvp(*tangents)`` returns the tangent of ``out``.
+        ``(out, f_jvp)``, or ``(out, f_jvp, aux)``. ``f_jvp(*tangents)`` returns the tangent of
+        ``out``.
 
     >>> out, f_jvp = linearize(lambda x: x * x, 3.0)
     >>> float(out), float(f_jvp(1.0))
@@ -190,12 +195,14 @@ def linearize(f: F, *primals: Any, has_aux: bool = False) -> Any:  # noqa: ANN40
     outs, linear, active = linearize_flat(flat, values, [is_differentiable(a) for a in avals])
     out_avals = [aval_of(y) for y in outs]
 
-    def f_jvp(*tangents: Any) -> Any:  # noqa: ANN401
+    def f_jvp(*tangents: Any) -> Any:
         """The tangent of the result along these tangents of the arguments."""
         given = matching_leaves("linearize: a tangent", tangents, in_tree.children[0], avals)
         found = iter(evaluate(linear, *[t for t in given if t is not None]))
         pairs = zip(active, out_avals, strict=True)
-        return out_of(flat, [next(found) if is_active else zeros(aval) for is_active, aval in pairs])
+        return out_of(
+            flat, [next(found) if is_active else zeros(aval) for is_active, aval in pairs]
+        )
 
     out = out_of(flat, outs)
     return (out, f_jvp, function.result()) if has_aux else (out, f_jvp)

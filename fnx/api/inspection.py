@@ -1,4 +1,4 @@
-"""Inspection: make_jaxpr and eval_shape: what a function computes, and of which shape, without computing it."""
+"""Inspection: make_jaxpr and eval_shape: what a function computes, without computing it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def make_jaxpr(f: F, static_argnums: int | Sequence[int] = (), return_shape: boo
     static = {static_argnums} if isinstance(static_argnums, int) else set(static_argnums)
 
     @functools.wraps(f, updated=())
-    def jaxpr_of(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+    def jaxpr_of(*args: Any, **kwargs: Any) -> Any:
         jaxpr, flat = _trace(f, args, kwargs, {i % len(args) for i in static})
         if not return_shape:
             return jaxpr
@@ -39,7 +39,7 @@ def make_jaxpr(f: F, static_argnums: int | Sequence[int] = (), return_shape: boo
     return jaxpr_of
 
 
-def eval_shape(f: F, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+def eval_shape(f: F, *args: Any, **kwargs: Any) -> Any:
     """Shapes and dtypes of the results of ``f``, without computing anything.
 
     Args:
@@ -58,10 +58,12 @@ def eval_shape(f: F, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
     return tree.unflatten(flat.out_tree, [a.aval for a in jaxpr.outputs])
 
 
-def _trace(f: F, args: tuple[Any, ...], kwargs: dict[str, Any], static: set[int]) -> tuple[Jaxpr, FlatFunction]:
+def _trace(
+    f: F, args: tuple[Any, ...], kwargs: dict[str, Any], static: set[int]
+) -> tuple[Jaxpr, FlatFunction]:
     dynamic = tuple([x for i, x in enumerate(args) if i not in static])
 
-    def with_static(*given: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+    def with_static(*given: Any, **kwargs: Any) -> Any:
         rest = iter(given)
         return f(*[x if i in static else next(rest) for i, x in enumerate(args)], **kwargs)
 

@@ -1,4 +1,4 @@
-"""Jacobians: jacfwd, jacrev, hessian. One linearisation, then one batched pass over a standard basis."""
+"""Jacobians: jacfwd, jacrev, hessian: one linearisation, then a batched pass over a basis."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Rows = dict[tuple[int, int], Any]
 
 
 def jacfwd(f: F, argnums: Argnums = 0, has_aux: bool = False) -> F:
-    """The Jacobian of a function, column by column in forward mode: cheap where results outnumber inputs.
+    """The Jacobian of a function by columns, in forward mode: cheap where results outnumber inputs.
 
     Args:
         f: arguments and results can be pytrees of floating-point arrays.
@@ -35,8 +35,9 @@ def jacfwd(f: F, argnums: Argnums = 0, has_aux: bool = False) -> F:
         has_aux: whether ``f`` returns ``(out, aux)``.
 
     Returns:
-        A function of the same arguments. Its result has the structure of ``f``'s result; each leaf is replaced by a
-        tree in the structure of the argument, with leaves of shape ``(*out.shape, *argument.shape)``.
+        A function of the same arguments. Its result has the structure of ``f``'s result; each leaf
+        is replaced by a tree in the structure of the argument, with leaves of shape ``(*out.shape,
+        *argument.shape)``.
 
     >>> jacfwd(lambda x: x * x)(np.array([1.0, 2.0], "float32"))
     Array([[2., 0.],
@@ -66,9 +67,11 @@ def hessian(f: F, argnums: Argnums = 0, has_aux: bool = False) -> F:
     return jacfwd(jacrev(f, argnums, has_aux), argnums, has_aux)
 
 
-def _jacobian(f: F, what: str, argnums: Argnums, has_aux: bool, blocks_of: Callable[..., Rows]) -> F:
+def _jacobian(
+    f: F, what: str, argnums: Argnums, has_aux: bool, blocks_of: Callable[..., Rows]
+) -> F:
     @functools.wraps(f, updated=())
-    def jacobian(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+    def jacobian(*args: Any, **kwargs: Any) -> Any:
         function = WithAux(f) if has_aux else f
         chosen = Chosen(function, argnums, args, kwargs)
         values = differentiable_values(what, f, chosen.leaves, chosen.paths)
@@ -77,7 +80,8 @@ def _jacobian(f: F, what: str, argnums: Argnums, has_aux: bool, blocks_of: Calla
         _check_results(what, out_avals)
         blocks = blocks_of(linear, active, in_avals, out_avals)
         leaves = [
-            chosen.unflatten([blocks[i, j] for j in range(len(in_avals))]) for i in range(len(out_avals))
+            chosen.unflatten([blocks[i, j] for j in range(len(in_avals))])
+            for i in range(len(out_avals))
         ]
         assert chosen.flat.out_tree is not None
         result = tree.unflatten(chosen.flat.out_tree, leaves)
@@ -96,12 +100,14 @@ def _check_results(what: str, avals: Sequence[Aval]) -> None:
         )
 
 
-def _basis(aval: Aval) -> Any:  # noqa: ANN401
+def _basis(aval: Aval) -> Any:
     """All unit vectors of a space, along a new first axis."""
     return wrap(np.eye(aval.size).astype(aval.dtype).reshape((aval.size, *aval.shape)))
 
 
-def _columns(linear: Jaxpr, active: Sequence[bool], ins: Sequence[Aval], outs: Sequence[Aval]) -> Rows:
+def _columns(
+    linear: Jaxpr, active: Sequence[bool], ins: Sequence[Aval], outs: Sequence[Aval]
+) -> Rows:
     """Blocks (result, input): push the basis of each input forward, the batch axis last."""
     blocks: Rows = {}
     push = functools.partial(evaluate, linear)
@@ -135,7 +141,7 @@ def _rows(linear: Jaxpr, active: Sequence[bool], ins: Sequence[Aval], outs: Sequ
 def _pull_basis(linear: Jaxpr, marks: Sequence[bool], position: int, out: Aval) -> list[Any]:
     nonzero: list[int] = []
 
-    def pull(ct: Any) -> list[Any]:  # noqa: ANN401
+    def pull(ct: Any) -> list[Any]:
         cts = [ct if k == position else None for k in range(len(linear.outputs))]
         found = transpose_flat(linear, marks, [None] * len(marks), cts)
         nonzero.extend(j for j, x in enumerate(found) if x is not None)
@@ -148,7 +154,7 @@ def _pull_basis(linear: Jaxpr, marks: Sequence[bool], position: int, out: Aval) 
     return result
 
 
-def _shaped(block: Any, shape: tuple[int, ...], aval: Aval) -> Any:  # noqa: ANN401
+def _shaped(block: Any, shape: tuple[int, ...], aval: Aval) -> Any:
     if block is None:
         return as_result(zeros(Aval.of(shape, aval.dtype)))
     return as_result(reshape(block, shape=shape))

@@ -14,17 +14,18 @@ from fnx.errors import AxisError
 from fnx.transforms.vmap import Axis, place_axis, vmap_flat
 
 _IN_AXES = (
-    "in_axes is an axis for all arguments, or a tuple or list with one entry for each positional argument: an axis,\n"
+    "in_axes is an axis for all arguments, or a tuple or list with one entry for each: an axis,\n"
     "None for an argument that is not mapped, or a tree of these in the structure of the argument."
 )
 
 
-def vmap(f: F, in_axes: Any = 0, out_axes: Any = 0, axis_size: int | None = None) -> F:  # noqa: ANN401
-    """A function that maps ``f`` over an axis of its arguments, without a loop: operations get a batch axis.
+def vmap(f: F, in_axes: Any = 0, out_axes: Any = 0, axis_size: int | None = None) -> F:
+    """A function that maps ``f`` over an axis of its arguments: each operation gets a batch axis.
 
     Args:
         f: the function of one element. Keyword arguments are mapped over their axis 0.
-        in_axes: the axis to map of each argument, None for those that are not mapped; a prefix of ``args``.
+        in_axes: the axis to map of each argument, None for those that are not mapped; a prefix of
+            ``args``.
         out_axes: where results get the axis; None for results that are the same for all elements.
         axis_size: number of elements; needed only if nothing is mapped.
 
@@ -36,11 +37,14 @@ def vmap(f: F, in_axes: Any = 0, out_axes: Any = 0, axis_size: int | None = None
     """
 
     @functools.wraps(f, updated=())
-    def batched(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+    def batched(*args: Any, **kwargs: Any) -> Any:
         leaves, in_tree = tree.flatten((args, kwargs))
         axes = _axes(f, in_axes, args, kwargs)
         values = [as_value(x) for x in leaves]
-        axes = [_existing(f, i, args, kwargs, x.aval, a) for i, (x, a) in enumerate(zip(values, axes, strict=True))]
+        axes = [
+            _existing(f, i, args, kwargs, x.aval, a)
+            for i, (x, a) in enumerate(zip(values, axes, strict=True))
+        ]
         size = _size(f, args, kwargs, values, axes, axis_size)
         flat = FlatFunction(f, in_tree)
         outs, placed = vmap_flat(flat, values, axes, size)
@@ -55,13 +59,14 @@ def _is_none(x: object) -> bool:
     return x is None
 
 
-def _axes(f: F, in_axes: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Axis]:  # noqa: ANN401
+def _axes(f: F, in_axes: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Axis]:
     """The axis of each leaf, as written."""
     if isinstance(in_axes, list):
         in_axes = tuple(in_axes)
     if isinstance(in_axes, tuple) and len(in_axes) != len(args):
         raise AxisError(
-            f"vmap({name_of(f)}): in_axes has {len(in_axes)} entries for {len(args)} positional arguments.",
+            f"vmap({name_of(f)}): in_axes has {len(in_axes)} entries for "
+            f"{len(args)} positional arguments.",
             source=user_source(),
             hint=_IN_AXES,
         )
@@ -69,7 +74,9 @@ def _axes(f: F, in_axes: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
     bad = next((axis for axis in axes if axis is not None and type(axis) is not int), None)
     if bad is not None:
         raise AxisError(
-            f"vmap({name_of(f)}): an axis is an int or None, got {bad!r}.", source=user_source(), hint=_IN_AXES
+            f"vmap({name_of(f)}): an axis is an int or None, got {bad!r}.",
+            source=user_source(),
+            hint=_IN_AXES,
         )
     return axes + [0] * tree.structure(kwargs).num_leaves
 
@@ -80,7 +87,9 @@ def _path(i: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
     return paths[i]
 
 
-def _existing(f: F, i: int, args: tuple[Any, ...], kwargs: dict[str, Any], aval: Any, axis: Axis) -> Axis:  # noqa: ANN401
+def _existing(
+    f: F, i: int, args: tuple[Any, ...], kwargs: dict[str, Any], aval: Any, axis: Axis
+) -> Axis:
     if axis is None or -aval.ndim <= axis < aval.ndim:
         return axis if axis is None else axis % aval.ndim
     raise AxisError(
@@ -98,7 +107,11 @@ def _size(
     axes: Sequence[Axis],
     axis_size: int | None,
 ) -> int:
-    sizes = {i: x.aval.shape[a] for i, (x, a) in enumerate(zip(values, axes, strict=True)) if a is not None}
+    sizes = {
+        i: x.aval.shape[a]
+        for i, (x, a) in enumerate(zip(values, axes, strict=True))
+        if a is not None
+    }
     distinct = set(sizes.values()) | ({axis_size} if axis_size is not None else set())
     if len(distinct) == 1:
         return distinct.pop()
@@ -108,7 +121,10 @@ def _size(
             source=user_source(),
             hint=f"Write axis_size=..., or map an argument. {_IN_AXES}",
         )
-    lines = [f"{_path(i, args, kwargs)} is {values[i].aval}: size {n} at axis {axes[i]}" for i, n in sizes.items()]
+    lines = [
+        f"{_path(i, args, kwargs)} is {values[i].aval}: size {n} at axis {axes[i]}"
+        for i, n in sizes.items()
+    ]
     if axis_size is not None:
         lines.append(f"axis_size is {axis_size}")
     raise AxisError(

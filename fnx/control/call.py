@@ -1,7 +1,7 @@
 """Call: ``jit``, the primitive that calls a closed jaxpr which is compiled as a unit.
 
-``jaxpr`` has no constants. Rules derive other closed jaxprs from it and call those, so a function that is jitted
-stays jitted under every transform, and each derived program is compiled once.
+``jaxpr`` has no constants. Rules derive other closed jaxprs from it and call those, so a function
+that is jitted stays jitted under every transform, and each derived program is compiled once.
 """
 
 from __future__ import annotations
@@ -31,14 +31,16 @@ _compiler: list[Compiler] = []  # at most one; control stands below the compiler
 
 
 def set_compiler(compiler: Compiler | None) -> None:
-    """Hand in what compiles jaxprs: ``compiler(jaxpr, name, donated)`` returns a function of buffers.
+    """Hand in what compiles: ``compiler(jaxpr, name, donated)`` returns a function of buffers.
 
     It remembers what it has compiled, by the jaxpr's identity. None: jaxprs are evaluated.
     """
     _compiler[:] = [] if compiler is None else [compiler]
 
 
-def call(jaxpr: Jaxpr, *args: Any, name: str, donated: Sequence[bool] | None = None, inline: bool = False) -> Values:
+def call(
+    jaxpr: Jaxpr, *args: Any, name: str, donated: Sequence[bool] | None = None, inline: bool = False
+) -> Values:
     """Call a closed jaxpr as a unit.
 
     Args:
@@ -46,7 +48,8 @@ def call(jaxpr: Jaxpr, *args: Any, name: str, donated: Sequence[bool] | None = N
         *args: one value for each input.
         name: for dumps and messages.
         donated: which arguments' buffers may be overwritten; none, if not given.
-        inline: whether to bind the equations one by one in the current trace instead, if there is one.
+        inline: whether to bind the equations one by one in the current trace instead, if there is
+            one.
     """
     assert not jaxpr.consts, "constants must be hoisted: see fnx.core.flatten.close"
     if inline and current_trace() is not None:
@@ -55,7 +58,9 @@ def call(jaxpr: Jaxpr, *args: Any, name: str, donated: Sequence[bool] | None = N
     return bind(jit_p, *args, jaxpr=jaxpr, name=name, donated=marks, inline=inline)
 
 
-def _call_like(kind: str, name: str, inline: bool, closed: tuple[Jaxpr, Values], *args: Any) -> Values:
+def _call_like(
+    kind: str, name: str, inline: bool, closed: tuple[Jaxpr, Values], *args: Any
+) -> Values:
     """Call a derived jaxpr, its hoisted constants first."""
     jaxpr, consts = closed
     return call(jaxpr, *consts, *args, name=f"{kind}_{name}", inline=inline)
@@ -68,7 +73,9 @@ def _type(*avals: Aval, jaxpr: Jaxpr, name: str, **_: Any) -> tuple[Aval, ...]:
     return tuple([a.aval for a in jaxpr.outputs])
 
 
-def _numpy(xp: Any, *buffers: Any, jaxpr: Jaxpr, name: str, donated: tuple[bool, ...], inline: bool) -> Values:
+def _numpy(
+    xp: Any, *buffers: Any, jaxpr: Jaxpr, name: str, donated: tuple[bool, ...], inline: bool
+) -> Values:
     if _compiler and not inline:
         return tuple(_compiler[0](jaxpr, name, donated)(*buffers))
     arrays = [wrap_as(x, v.aval) for x, v in zip(buffers, jaxpr.inputs, strict=True)]
@@ -76,23 +83,40 @@ def _numpy(xp: Any, *buffers: Any, jaxpr: Jaxpr, name: str, donated: tuple[bool,
 
 
 def _jvp(
-    primals: Values, tangents: Values, outs: None, *, jaxpr: Jaxpr, name: str, donated: tuple[bool, ...], inline: bool
+    primals: Values,
+    tangents: Values,
+    outs: None,
+    *,
+    jaxpr: Jaxpr,
+    name: str,
+    donated: tuple[bool, ...],
+    inline: bool,
 ) -> tuple[Values, Values]:
     active = tuple([t is not None for t in tangents])
-    closed, out_active = derived(jaxpr, ("jvp", active), functools.partial(_close_first, jvp_jaxpr, jaxpr, active))
+    closed, out_active = derived(
+        jaxpr, ("jvp", active), functools.partial(_close_first, jvp_jaxpr, jaxpr, active)
+    )
     given = [t for t in tangents if t is not None]
     results = _call_like("jvp", name, inline, closed, *primals, *given)
     rest = iter(results[len(jaxpr.outputs) :])
     return results[: len(jaxpr.outputs)], tuple([next(rest) if a else None for a in out_active])
 
 
-def _close_first(transform: Callable[..., tuple[Jaxpr, Any]], *args: Any) -> tuple[tuple[Jaxpr, Values], Any]:
+def _close_first(
+    transform: Callable[..., tuple[Jaxpr, Any]], *args: Any
+) -> tuple[tuple[Jaxpr, Values], Any]:
     jaxpr, info = transform(*args)
     return close(jaxpr), info
 
 
 def _split(
-    primals: Values, tangents: Values, *, jaxpr: Jaxpr, name: str, donated: tuple[bool, ...], inline: bool
+    primals: Values,
+    tangents: Values,
+    *,
+    jaxpr: Jaxpr,
+    name: str,
+    donated: tuple[bool, ...],
+    inline: bool,
 ) -> tuple[Values, Values]:
     active = tuple([t is not None for t in tangents])
     parts = derived(jaxpr, ("linearize", active), functools.partial(linearize_jaxpr, jaxpr, active))
@@ -125,7 +149,14 @@ def _transpose(
 
 
 def _batch(
-    inputs: Values, axes: tuple[int | None, ...], size: int, *, jaxpr: Jaxpr, name: str, inline: bool, **_: Any
+    inputs: Values,
+    axes: tuple[int | None, ...],
+    size: int,
+    *,
+    jaxpr: Jaxpr,
+    name: str,
+    inline: bool,
+    **_: Any,
 ) -> tuple[Values, tuple[int | None, ...]]:
     closed, out_axes = derived(
         jaxpr, ("vmap", axes, size), functools.partial(_close_first, vmap_jaxpr, jaxpr, axes, size)

@@ -1,4 +1,4 @@
-"""Avals: all that an abstract tracer knows of a value: its shape, its dtype, and whether the dtype is weak."""
+"""Avals: all that an abstract tracer knows of a value: shape, dtype, and whether that is weak."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fnx.core.dtypes import dtype_name
 
 
 class Aval:
-    """A shape and a dtype; ``weak`` marks a dtype that came from a Python scalar and gives way in promotion.
+    """A shape and a dtype; a weak dtype came from a Python scalar and gives way in promotion.
 
     Avals are interned: equal avals are the same object, so signatures compare by identity.
 
@@ -51,7 +51,7 @@ class Aval:
         return f"{dtype_name(self.dtype)}{weak}[{','.join(map(str, self.shape))}]"
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _intern(shape: tuple[int, ...], dtype: np.dtype, weak: bool) -> Aval:
     aval = object.__new__(Aval)
     object.__setattr__(aval, "shape", shape)

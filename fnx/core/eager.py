@@ -1,4 +1,6 @@
-"""Eager: apply a primitive now, by its NumPy rule. Input: arrays and scalars; output: Arrays that match the type rule.
+"""Eager: apply a primitive now, by its NumPy rule.
+
+Input: arrays and scalars. Output: Arrays that match the type rule.
 
 The type rule is checked here as it is under a trace, so a program means the same in both.
 """
@@ -24,7 +26,7 @@ _is_quiet: contextvars.ContextVar[bool] = contextvars.ContextVar("fnx_quiet", de
 
 
 class _Quiet(threading.local):
-    """A context, one per thread, in which NumPy does not warn: 1/0 is inf here, as it is in compiled code.
+    """A context, one per thread, in which NumPy does not warn: 1/0 is inf, as in compiled code.
 
     Entering a context takes a fortieth of the time of ``with numpy.errstate``.
     """
@@ -38,8 +40,10 @@ class _Quiet(threading.local):
 _quiet = _Quiet()
 
 
-def bind_eagerly(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> tuple[Any, ...]:
-    """The results of a primitive on concrete values. This is the hot path of programs that are not jitted."""
+def bind_eagerly(
+    primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]
+) -> tuple[Any, ...]:
+    """The results of a primitive on concrete values: the hot path of what is not jitted."""
     buffers: list[Any] = []
     operands: list[Aval] = []
     for x in args:
@@ -58,15 +62,17 @@ def bind_eagerly(primitive: Primitive, args: tuple[Any, ...], params: dict[str, 
     return tuple([_as_result(x, aval, primitive) for x, aval in zip(results, avals, strict=True)])
 
 
-def _array_module(buffers: list[Any]) -> Any:  # noqa: ANN401  a module such as numpy
+def _array_module(buffers: list[Any]) -> Any:
     for buffer in buffers:
         if type(buffer) is not np.ndarray:
             return buffer.__array_namespace__()
     return np
 
 
-def _bind_foreign(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> tuple[Any, ...]:
-    """The same for operands that are not all Arrays. No result shares memory with a NumPy array of the user's."""
+def _bind_foreign(
+    primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any]
+) -> tuple[Any, ...]:
+    """The same for other operands than Arrays. No result shares memory with a user's array."""
     results = bind_eagerly(primitive, tuple([as_array(x) for x in args]), params)
     foreign = [x for x in args if isinstance(x, np.ndarray)]
     return tuple([_owned(x, foreign) for x in results]) if foreign else results
@@ -121,11 +127,12 @@ def leaked(tracer: Tracer) -> LeakedTracerError:
     """The error for a tracer that is used where its trace is not being made."""
     made = f"\n  it was made in {tracer._source.describe()}" if tracer._source is not None else ""
     return LeakedTracerError(
-        f"a traced value ({tracer.aval}) was used outside of the function that it belongs to.{made}",
+        f"a traced value ({tracer.aval}) was used outside of the function that it belongs to."
+        f"{made}",
         source=user_source(),
         hint=(
-            "Functions given to jit, grad, vmap ... must return what they compute: a value that is\n"
-            "stored in a global, an attribute or a list means nothing after the function has returned."
+            "Functions given to jit, grad, vmap ... must return what they compute: a value\n"
+            "that is kept in a global, an attribute or a list means nothing after the function returned."
         ),
     )
 
@@ -143,17 +150,24 @@ def _shorten(text: str) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def _as_result(x: Any, aval: Aval, primitive: Primitive) -> Array:  # noqa: ANN401
+def _as_result(x: Any, aval: Aval, primitive: Primitive) -> Array:
     """Wrap one result of a NumPy rule, in the dtype and layout that the type rule promised."""
-    if type(x) is np.ndarray and x.dtype is aval.dtype and x.shape == aval.shape and x.flags.c_contiguous:
+    if (
+        type(x) is np.ndarray
+        and x.dtype is aval.dtype
+        and x.shape == aval.shape
+        and x.flags.c_contiguous
+    ):
         return wrap_as(x, aval)
     if type(x) is Array:
         x = x._buffer
-    if type(x) is not np.ndarray and not hasattr(x, "__array_namespace__"):
+    if isinstance(x, np.generic) or not hasattr(x, "__array_namespace__"):
         x = np.asarray(x)
     if x.dtype != aval.dtype:
         x = x.astype(aval.dtype)
-    assert x.shape == aval.shape, f"{primitive}: the numpy rule made {x.shape}, the type rule {aval}"
+    assert x.shape == aval.shape, (
+        f"{primitive}: the numpy rule made {x.shape}, the type rule {aval}"
+    )
     if not x.flags.c_contiguous:
         x = x.copy(order="C")
     return wrap_as(x, aval)

@@ -1,4 +1,4 @@
-"""Equality: whether two jaxprs have the same structure. Names of variables and sources do not matter."""
+"""Equality: whether two jaxprs have the same structure; names and sources do not matter."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ def equal(p: Jaxpr, q: Jaxpr) -> bool:
         return False
     names: dict[Var, Var] = {}
     return (
-        all(_bind(names, a, b) and _equal_values(x, y) for (a, x), (b, y) in zip(p.consts, q.consts, strict=True))
+        all(
+            _bind(names, a, b) and _equal_values(x, y)
+            for (a, x), (b, y) in zip(p.consts, q.consts, strict=True)
+        )
         and all(_bind(names, a, b) for a, b in zip(p.inputs, q.inputs, strict=True))
         and all(_equal_eqns(names, a, b) for a, b in zip(p.eqns, q.eqns, strict=True))
         and all(_equal_atoms(names, a, b) for a, b in zip(p.outputs, q.outputs, strict=True))
@@ -46,8 +49,8 @@ def _equal_atoms(names: dict[Var, Var], a: Atom, b: Atom) -> bool:
     return isinstance(a, Var) and names.get(a) is b
 
 
-def _equal_values(x: Any, y: Any) -> bool:  # noqa: ANN401
-    """Equality of parameters and constants; arrays and numbers by their bits, so that nan equals nan."""
+def _equal_values(x: Any, y: Any) -> bool:
+    """Equality of parameters and constants; of arrays by their bits, so that nan equals nan."""
     if x is y:
         return True
     if type(x) is not type(y):

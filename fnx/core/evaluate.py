@@ -1,4 +1,4 @@
-"""Evaluate: (Jaxpr, values) -> values, by binding each equation again: eagerly, or in the current trace."""
+"""Evaluate: (Jaxpr, values) -> values, by binding each equation again, in the current trace."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fnx.core.sources import disinherit, inherit
 from fnx.core.trace import bind
 
 
-def evaluate(jaxpr: Jaxpr, *args: Any) -> tuple[Any, ...]:  # noqa: ANN401
+def evaluate(jaxpr: Jaxpr, *args: Any) -> tuple[Any, ...]:
     """Run a jaxpr. Under a trace, the equations are recorded there, with their own sources.
 
     A value is let go after its last use, so a run takes no more memory than it must.
@@ -31,11 +31,11 @@ def evaluate(jaxpr: Jaxpr, *args: Any) -> tuple[Any, ...]:  # noqa: ANN401
     return tuple([_read(env, a) for a in jaxpr.outputs])
 
 
-def _read(env: dict[Var, Any], atom: Atom) -> Any:  # noqa: ANN401
+def _read(env: dict[Var, Any], atom: Atom) -> Any:
     return literal_value(atom) if type(atom) is Literal else env[atom]
 
 
-def literal_value(literal: Literal) -> Any:  # noqa: ANN401
+def literal_value(literal: Literal) -> Any:
     """The value of a literal as `bind` takes it: a Python scalar where the dtype is weak."""
     if not literal.aval.weak:
         return literal.value

@@ -18,7 +18,7 @@ from fnx.errors import FnxTypeError
 
 
 class FlatFunction:
-    """A function of pytrees as a function of leaves. After a call, ``out_tree`` is the structure of its result.
+    """A function of pytrees as one of leaves. After a call, ``out_tree`` is its result's structure.
 
     Args:
         f: called as ``f(*args, **kwargs)`` with ``(args, kwargs) = unflatten(in_tree, leaves)``.
@@ -32,14 +32,15 @@ class FlatFunction:
         self.in_tree = in_tree
         self.out_tree: tree.TreeDef | None = None
 
-    def __call__(self, *leaves: Any) -> list[Any]:  # noqa: ANN401
+    def __call__(self, *leaves: Any) -> list[Any]:
+        """Call the function on leaves; the leaves of its result."""
         args, kwargs = tree.unflatten(self.in_tree, leaves)
         out = self.f(*args, **kwargs)
         out_leaves, self.out_tree = tree.flatten(out)
         self._check(out, out_leaves)
         return out_leaves
 
-    def _check(self, out: Any, leaves: list[Any]) -> None:  # noqa: ANN401
+    def _check(self, out: Any, leaves: list[Any]) -> None:
         if all(is_value(x) for x in leaves):
             return
         path, bad = next((p, x) for p, x in tree.flatten_with_path(out)[0] if not is_value(x))
@@ -71,7 +72,7 @@ def as_value(x: object) -> Array | Tracer:
 
 
 def close(jaxpr: Jaxpr) -> tuple[Jaxpr, tuple[Any, ...]]:
-    """Make constants inputs, in front of the others. Returns the closed jaxpr and the constants' values."""
+    """Make constants inputs, in front of the others; the closed jaxpr, and their values."""
     if not jaxpr.consts:
         return jaxpr, ()
     variables = tuple([var for var, _ in jaxpr.consts])
@@ -79,11 +80,13 @@ def close(jaxpr: Jaxpr) -> tuple[Jaxpr, tuple[Any, ...]]:
     return closed, tuple([value for _, value in jaxpr.consts])
 
 
-def trace_closed(f: Callable[..., Sequence[Any]], avals: Sequence[Aval]) -> tuple[Jaxpr, tuple[Any, ...]]:
+def trace_closed(
+    f: Callable[..., Sequence[Any]], avals: Sequence[Aval]
+) -> tuple[Jaxpr, tuple[Any, ...]]:
     """Trace a flat function, and hoist what it closes over into leading inputs.
 
     Returns:
-        A jaxpr without constants, of ``(*consts, *args)``, and the values of the constants. These may be
-        tracers of enclosing traces: then the jaxpr can be reused, but those values cannot.
+        A jaxpr without constants, of ``(*consts, *args)``, and the values of the constants. These
+        may be tracers of enclosing traces: then the jaxpr can be reused, but those values cannot.
     """
     return close(trace(f, avals))

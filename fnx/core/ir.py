@@ -2,8 +2,8 @@
 
 Grammar, in JAX's notation::
 
-    jaxpr ::= "{" "lambda" binder* ";" binder* "." "let" eqn* "in" "(" atom* ")" "}"    constants before the ";"
-    eqn   ::= binder* "=" primitive "[" param* "]" atom*
+    jaxpr ::= "{" "lambda" binder* ";" binder* "." "let" eqn* "in" "(" atom* ")" "}"    constants
+    before the ";" eqn   ::= binder* "=" primitive "[" param* "]" atom*
     binder ::= name ":" aval            atom ::= name | literal ":" aval
     aval  ::= dtype "[" size* "]"       for example f32[3,4]
 

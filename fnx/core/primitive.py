@@ -2,20 +2,30 @@
 
 Every rule works on flat tuples and returns a tuple, one entry per result:
 
-======== ==========================================================================================================
-type     ``type(*avals, **params) -> avals``. Raises ``FnxTypeError`` on operands that do not fit.
-numpy    ``numpy(xp, *arrays, **params) -> arrays``: the eager meaning, on the arrays of the module ``xp``.
-jvp      ``jvp(primals, tangents, outs, **params) -> out_tangents``. ``None`` is a zero tangent, on both sides; at
-         least one tangent is given. Integer and boolean values always have tangent ``None``.
-transpose ``transpose(cts, inputs, **params) -> input_cts``. ``inputs[i]`` is a ``Linear(aval)`` where the operation is
-         linear in it and a value elsewhere; the result is ``None`` for values and for zeros. ``cts`` may hold ``None``.
-batch    ``batch(inputs, axes, size, **params) -> (outs, out_axes)``; an axis is ``None`` for an unmapped value.
-lower    ``lower(b, *operands, **params) -> HLO values`` with the HLO builder ``b``.
-split    higher-order primitives only: ``split(primals, tangents, **params) -> (outs, out_tangents)``, the linearised run:
-         primal work binds on primals, linear work on tangents, so that the two can be told apart.
-======== ==========================================================================================================
+type
+    ``type(*avals, **params) -> avals``. Raises ``FnxTypeError`` on operands that do not fit.
+numpy
+    ``numpy(xp, *arrays, **params) -> arrays``: the eager meaning, on arrays of the module ``xp``.
+jvp
+    ``jvp(primals, tangents, outs, **params) -> out_tangents``. ``None`` is a zero tangent, on both
+    sides; at least one tangent is given. Integers and booleans always have tangent ``None``.
+transpose
+    ``transpose(cts, inputs, **params) -> input_cts``. ``inputs[i]`` is a ``Linear(aval)`` where the
+    operation is linear in it, and a value elsewhere; the result is ``None`` for values and for
+    zeros. ``cts`` may hold ``None``.
+batch
+    ``batch(inputs, axes, size, **params) -> (outs, out_axes)``; an axis is ``None`` for an unmapped
+    value. At least one is mapped.
+lower
+    ``lower(b, *operands, **params) -> HLO values`` with the HLO builder ``b``.
+split
+    Higher-order primitives only: ``split(primals, tangents, **params) -> (outs, out_tangents)``,
+    the linearised run: primal work binds on primals, linear work on tangents, so that the two can
+    be told apart. Their ``jvp`` gets ``None`` for ``outs``, and returns ``(outs, out_tangents)``
+    too.
 
-Rules call operations (``mul(t, cos(x))``), never infix operators, so that ``fnx.ops`` does not depend on ``fnx.numpy``.
+Rules call operations (``mul(t, cos(x))``), never infix operators, so that ``fnx.ops`` does not
+depend on ``fnx.numpy``.
 """
 
 from __future__ import annotations
@@ -38,7 +48,7 @@ class NotDifferentiable:
 
 @dataclass(frozen=True, slots=True)
 class NotLinear:
-    """Stands where a ``transpose`` rule would: the operation is linear in none of its operands, and why."""
+    """Stands where a ``transpose`` rule would: the operation is linear in no operand, and why."""
 
     reason: str = "not a linear operation"
 

@@ -1,6 +1,7 @@
 """Printing: Jaxpr -> text, in JAX's notation. `fnx.core.text.parse` reads it back.
 
-Stands below `fnx.core.ir`, so that jaxprs can print themselves; it knows nodes by their fields only.
+Stands below `fnx.core.ir`, so that jaxprs can print themselves; it knows nodes by their fields
+only.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ RESERVED = frozenset({"in", "let", "lambda", "True", "False", "None", "nan", "in
 
 
 def to_text(jaxpr: Jaxpr) -> str:
-    """The text of a jaxpr. Names are given in order of binding, so equal programs have equal texts."""
+    """The text of a jaxpr. Names follow the order of binding: equal programs have equal texts."""
     return _jaxpr_text(jaxpr, indent=0)
 
 
@@ -55,8 +56,10 @@ def _jaxpr_text(jaxpr: Jaxpr, indent: int) -> str:
     return "\n".join([head, *[f"{pad}    {line}" for line in lines], f"{pad}  in {result} }}"])
 
 
-def _eqn_text(eqn: Eqn, names: dict[Var, str], binder: Any, indent: int) -> str:  # noqa: ANN401
-    operands = [_atom_text(atom, names) for atom in eqn.inputs]  # before the results get their names
+def _eqn_text(eqn: Eqn, names: dict[Var, str], binder: Any, indent: int) -> str:
+    operands = [
+        _atom_text(atom, names) for atom in eqn.inputs
+    ]  # before the results get their names
     params = [f"{key}={_param_text(value, indent)}" for key, value in sorted(eqn.params.items())]
     operation = f"{eqn.primitive.name}[{' '.join(params)}]" if params else eqn.primitive.name
     results = [binder(var) for var in eqn.outputs]
@@ -80,7 +83,7 @@ def scalar_text(value: np.generic) -> str:
     return short if value.dtype.type(float(short)) == value else str(float(value))
 
 
-def _param_text(value: Any, indent: int) -> str:  # noqa: ANN401
+def _param_text(value: Any, indent: int) -> str:
     if hasattr(value, "eqns"):
         return _jaxpr_text(value, indent)
     if isinstance(value, tuple | list):

@@ -1,4 +1,4 @@
-"""Text: parse what `to_text` prints. ``parse(to_text(p))`` has the structure of ``p``; sources are not in the text."""
+"""Text: parse what `to_text` prints; ``parse(to_text(p))`` equals ``p``. Sources are not in it."""
 
 from __future__ import annotations
 
@@ -124,7 +124,9 @@ class _Parser:
         outputs = self.atoms(env)
         self.take("}")
         if len(const_vars) > len(self.consts):
-            self.fail(f"the text has {len(const_vars)} constants: pass their values, parse(text, consts)")
+            self.fail(
+                f"the text has {len(const_vars)} constants: pass their values, parse(text, consts)"
+            )
         values = [self.consts.pop(0) for _ in const_vars]
         return Jaxpr(inputs, tuple(eqns), outputs, tuple(zip(const_vars, values, strict=True)))
 
@@ -161,7 +163,7 @@ class _Parser:
         return Eqn(REGISTRY[name], tuple(inputs), outputs, params)
 
     def is_operand(self) -> bool:
-        """Whether a name stands here, and it is not the first binder of the next equation or the end."""
+        """Whether a name stands here that is neither a binder of the next equation nor the end."""
         following = self.tokens[self.at + 1].text if self.kind == "name" else ":"
         return self.text != "in" and following not in (":", "=")
 
@@ -175,7 +177,7 @@ class _Parser:
         self.take("]")
         return found
 
-    def value(self) -> Any:  # noqa: ANN401
+    def value(self) -> Any:
         if self.text == "{":
             return self.jaxpr()
         if self.text == "(":
@@ -203,7 +205,7 @@ class _Parser:
         self.take(")")
         return tuple(found)
 
-    def number(self) -> Any:  # noqa: ANN401
+    def number(self) -> Any:
         """A Python number or constant; a NumPy scalar, if an aval follows."""
         text = self.text
         self.at += 1

@@ -1,4 +1,7 @@
-"""Tracer: what a function sees in place of an array while it is traced. Operators come from `fnx.numpy.operators`."""
+"""Tracer: what a function sees in place of an array while it is traced.
+
+Operators and array methods come from `fnx.numpy.operators`.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +23,8 @@ _UNKNOWN = (
 )
 _INSTEAD = {
     "bool()": (
-        "Instead of `if x > 0: y = f(x)` write `y = fnx.lax.cond(x > 0, f, g, x)` to run one of two\n"
-        "functions, or `fnx.numpy.where(x > 0, a, b)` to choose element by element."
+        "Instead of `if x > 0: y = f(x)` write `y = fnx.lax.cond(x > 0, f, g, x)` to run one of\n"
+        "two functions, or `fnx.numpy.where(x > 0, a, b)` to choose element by element."
     ),
     "index()": (
         "An index or a size that depends on data must be dynamic: fnx.numpy.take(x, i) or\n"
@@ -29,8 +32,8 @@ _INSTEAD = {
     ),
 }
 _INSTEAD_OF_OTHERS = (
-    "Stay with fnx.numpy functions (fnx.lax.cond and fnx.numpy.where choose between values), or pass\n"
-    "the argument as a static one: fnx.jit(f, static_argnums=...)."
+    "Stay with fnx.numpy functions (fnx.lax.cond and fnx.numpy.where choose between values), or\n"
+    "pass the argument as a static one: fnx.jit(f, static_argnums=...)."
 )
 
 
@@ -56,8 +59,8 @@ class Tracer:
         trace: Trace,
         aval: Aval,
         var: Var | None = None,
-        value: Any = None,  # noqa: ANN401
-        payload: Any = None,  # noqa: ANN401
+        value: Any = None,
+        payload: Any = None,
         source: Source | None = None,
     ) -> None:
         self._trace = trace
@@ -92,7 +95,7 @@ class Tracer:
         """Whether the dtype came from a Python scalar, and so gives way in promotion."""
         return self.aval.weak
 
-    def _concrete(self, wanted: str) -> Any:  # noqa: ANN401
+    def _concrete(self, wanted: str) -> Any:
         """The array that this tracer carries; an error that teaches, if there is none."""
         value = self._value
         while isinstance(value, Tracer):
@@ -127,10 +130,10 @@ class Tracer:
         return self._concrete("numpy.asarray()").__array__(dtype, copy)
 
     def item(self, *args: int) -> bool | int | float:
-        """The only element, or the one at these indices, as a Python scalar; the value must be known."""
+        """The only element, or the one at these indices; the value must be known."""
         return self._concrete("item()").item(*args)
 
-    def tolist(self) -> Any:  # noqa: ANN401  a scalar or nested lists
+    def tolist(self) -> Any:
         """The elements as nested lists of Python scalars; the value must be known."""
         return self._concrete("tolist()").tolist()
 

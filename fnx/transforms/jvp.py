@@ -1,7 +1,7 @@
 """Forward mode: the derivative of a function along a direction, computed beside its value.
 
-``jvp_flat`` follows a function while it runs; ``jvp_jaxpr`` is the same, traced: Jaxpr -> Jaxpr. ``None`` is a
-zero tangent throughout.
+``jvp_flat`` follows a function while it runs; ``jvp_jaxpr`` is the same, traced: Jaxpr -> Jaxpr.
+``None`` is a zero tangent throughout.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ from fnx.transforms.zeros import drop_nonfloat
 Flat = Callable[..., Sequence[Any]]
 
 
-def jvp_flat(f: Flat, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+def jvp_flat(
+    f: Flat, primals: Sequence[Any], tangents: Sequence[Any]
+) -> tuple[list[Any], list[Any]]:
     """Run ``f`` on dual numbers.
 
     Args:
@@ -38,7 +40,7 @@ def jvp_flat(f: Flat, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[
     return [x for x, _ in duals], [dx for _, dx in duals]
 
 
-def dual(t: Trace, x: Any, dx: Any) -> Any:  # noqa: ANN401
+def dual(t: Trace, x: Any, dx: Any) -> Any:
     """A tracer that carries a value and its tangent; the value itself, if its tangent is zero."""
     return x if dx is None else Tracer(t, aval_of(x), None, x, dx, current_source())
 
@@ -50,7 +52,7 @@ def _interpret(t: Trace, primitive: Primitive, args: Values, params: dict[str, A
 
 
 def split_duals(t: Trace, args: Values) -> tuple[Values, Values]:
-    """The values and the tangents that a trace's own tracers carry; other values have tangent None."""
+    """Values and tangents that a trace's own tracers carry; other values have tangent None."""
     own = [type(x) is Tracer and x._trace is t for x in args]
     primals = tuple([x._value if mine else x for x, mine in zip(args, own, strict=True)])
     tangents = tuple([x._payload if mine else None for x, mine in zip(args, own, strict=True)])
@@ -80,17 +82,19 @@ def jvp_jaxpr(jaxpr: Jaxpr, active: Sequence[bool]) -> tuple[Jaxpr, list[bool]]:
         active: which inputs have a tangent.
 
     Returns:
-        A jaxpr of all primals followed by the tangents of active inputs, to all results followed by the
-        tangents that are not zero; and which results have one.
+        A jaxpr of all primals followed by the tangents of active inputs, to all results followed
+        by the tangents that are not zero; and which results have one.
     """
     avals = [v.aval for v in jaxpr.inputs]
     tangent_avals = [aval for aval, is_active in zip(avals, active, strict=True) if is_active]
     out_active: list[bool] = []
 
-    def dual_f(*args: Any) -> list[Any]:  # noqa: ANN401
+    def dual_f(*args: Any) -> list[Any]:
         rest = iter(args[len(avals) :])
         tangents = [next(rest) if is_active else None for is_active in active]
-        outs, out_tangents = jvp_flat(functools.partial(evaluate, jaxpr), args[: len(avals)], tangents)
+        outs, out_tangents = jvp_flat(
+            functools.partial(evaluate, jaxpr), args[: len(avals)], tangents
+        )
         out_active[:] = [dy is not None for dy in out_tangents]
         return outs + [dy for dy in out_tangents if dy is not None]
 

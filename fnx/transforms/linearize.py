@@ -1,9 +1,10 @@
 """Linearise: run a function at a point, and keep the jaxpr of its derivative there.
 
-While ``f`` runs, two traces are open. The inner one follows it: its tracers carry a primal value, computed in
-the surrounding trace, and a tangent. The outer one records what happens to tangents, and forwards whatever depends
-on primals only. So the forward work is done once, Python sees values, and the residuals, which are the ``consts`` of
-the recorded jaxpr, are exactly what the linear half reads.
+While ``f`` runs, two traces are open. The inner one follows it: its tracers carry a primal value,
+computed in the surrounding trace, and a tangent. The outer one records what happens to tangents,
+and forwards whatever depends on primals only. So the forward work is done once, Python sees
+values, and the residuals, which are the ``consts`` of the recorded jaxpr, are exactly what the
+linear half reads.
 
 Reverse mode by linearisation and transposition: Radul et al., "You Only Linearize Once", POPL 2023.
 """
@@ -29,7 +30,8 @@ class Linearized(NamedTuple):
 
     Attributes:
         outs: its results.
-        linear: the tangents of active inputs to the tangents of active results; ``consts`` are the residuals.
+        linear: the tangents of active inputs to the tangents of active results; ``consts`` are the
+            residuals.
         active: which results depend on active inputs.
     """
 
@@ -54,7 +56,7 @@ def linearize_flat(f: Flat, primals: Sequence[Any], active: Sequence[bool]) -> L
     return Linearized([y for y, _ in duals], dce_jaxpr(linear), [dy is not None for _, dy in duals])
 
 
-def _input(t: Trace, tangents: Trace, x: Any, is_active: bool) -> Any:  # noqa: ANN401
+def _input(t: Trace, tangents: Trace, x: Any, is_active: bool) -> Any:
     return dual(t, x, tangents.add_input(aval_of(x))) if is_active else x
 
 
@@ -82,10 +84,12 @@ class LinearizedJaxpr(NamedTuple):
 
     Attributes:
         forward: inputs to results followed by residuals.
-        linear: residuals followed by the tangents of active inputs, to the tangents of active results.
+        linear: residuals followed by the tangents of active inputs, to the tangents of active
+            results.
         active: which results depend on active inputs.
-        residuals: for each residual that ``linear`` takes, its position among the inputs and results (inputs
-            first), or None where it is the next of the extra results of ``forward``.
+        residuals: for each residual that ``linear`` takes, its position among the inputs and
+            results (inputs first), or None where it is the next of the extra results of
+            ``forward``.
     """
 
     forward: Jaxpr
@@ -106,7 +110,7 @@ def linearize_jaxpr(jaxpr: Jaxpr, active: Sequence[bool]) -> LinearizedJaxpr:
     residuals: list[int | None] = []
     found: list[Linearized] = []
 
-    def forward_f(*args: Any) -> list[Any]:  # noqa: ANN401
+    def forward_f(*args: Any) -> list[Any]:
         result = linearize_flat(functools.partial(evaluate, jaxpr), args, active)
         found.append(result)
         known = {id(x): i for i, x in enumerate((*args, *result.outs))}

@@ -62,13 +62,11 @@ def _run_known(jaxpr: Jaxpr, unknown: set[Var], env: dict[Var, Any]) -> list[Eqn
     return linear_eqns
 
 
-def _read(env: dict[Var, Any], atom: Atom) -> Any:  # noqa: ANN401
+def _read(env: dict[Var, Any], atom: Atom) -> Any:
     return literal_value(atom) if type(atom) is Literal else env[atom]
 
 
-def _pull_back(
-    eqn: Eqn, cts: list[Any], unknown: set[Var], env: dict[Var, Any]
-) -> Sequence[Any]:
+def _pull_back(eqn: Eqn, cts: list[Any], unknown: set[Var], env: dict[Var, Any]) -> Sequence[Any]:
     """The transpose rule of one equation: cotangents of its inputs."""
     if isinstance(eqn.primitive.transpose, NotLinear):
         raise DerivativeError(
@@ -106,15 +104,16 @@ def transpose_jaxpr(
         active: which results have a cotangent that is not zero; all, if not given.
 
     Returns:
-        A jaxpr of the inputs that are not marked followed by the cotangents of active results, to the
-        cotangents of marked inputs that are not zero; and, for each marked input, whether it has one.
+        A jaxpr of the inputs that are not marked followed by the cotangents of active results, to
+        the cotangents of marked inputs that are not zero; and, for each marked input, whether it
+        has one.
     """
     active = [True] * len(jaxpr.outputs) if active is None else active
     known = [v.aval for v, is_linear in zip(jaxpr.inputs, linear, strict=True) if not is_linear]
     ct_avals = [v.aval for v, is_active in zip(jaxpr.outputs, active, strict=True) if is_active]
     nonzero: list[bool] = []
 
-    def backward(*args: Any) -> list[Any]:  # noqa: ANN401
+    def backward(*args: Any) -> list[Any]:
         values = iter(args)
         inputs = [None if is_linear else next(values) for is_linear in linear]
         cts = [next(values) if is_active else None for is_active in active]

@@ -1,7 +1,10 @@
-"""Vmap: give a function a batch axis. ``vmap_flat`` follows a function while it runs; ``vmap_jaxpr`` is the same, traced.
+"""Vmap: give a function a batch axis.
 
-A tracer stands for one element of the batch and carries the whole batch, with the position of the batch axis. What
-does not depend on mapped values is computed once, outside, and Python can look at it.
+``vmap_flat`` follows a function while it runs; ``vmap_jaxpr`` is the same, traced.
+
+A tracer stands for one element of the batch and carries the whole batch, with the position of the
+batch axis. What does not depend on mapped values is computed once, outside, and Python can look at
+it.
 """
 
 from __future__ import annotations
@@ -24,7 +27,9 @@ from fnx.transforms.jvp import Flat
 Axis = int | None
 
 
-def vmap_flat(f: Flat, args: Sequence[Any], axes: Sequence[Axis], size: int) -> tuple[list[Any], list[Axis]]:
+def vmap_flat(
+    f: Flat, args: Sequence[Any], axes: Sequence[Axis], size: int
+) -> tuple[list[Any], list[Axis]]:
     """Run ``f`` on batches.
 
     Args:
@@ -43,7 +48,7 @@ def vmap_flat(f: Flat, args: Sequence[Any], axes: Sequence[Axis], size: int) -> 
     return [x for x, _ in batches], [axis for _, axis in batches]
 
 
-def _element(t: Trace, x: Any, axis: Axis) -> Any:  # noqa: ANN401
+def _element(t: Trace, x: Any, axis: Axis) -> Any:
     if axis is None:
         return x
     return Tracer(t, without_axis(aval_of(x), axis), None, None, (x, axis), current_source())
@@ -71,7 +76,7 @@ def _interpret(
     return tuple([_element(t, x, axis) for x, axis in zip(outs, out_axes, strict=True)])
 
 
-def place_axis(x: Any, axis: Axis, wanted: Axis, size: int) -> Any:  # noqa: ANN401
+def place_axis(x: Any, axis: Axis, wanted: Axis, size: int) -> Any:
     """A batch with its axis where it is wanted; a value that is not mapped is repeated.
 
     Raises:
@@ -108,7 +113,7 @@ def vmap_jaxpr(
     avals = [with_axis(v.aval, axis, size) for v, axis in zip(jaxpr.inputs, axes, strict=True)]
     found: list[Axis] = []
 
-    def batched(*args: Any) -> list[Any]:  # noqa: ANN401
+    def batched(*args: Any) -> list[Any]:
         outs, placed = vmap_flat(functools.partial(evaluate, jaxpr), args, axes, size)
         if out_axes is not None:
             rows = zip(outs, placed, out_axes, strict=True)

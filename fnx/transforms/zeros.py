@@ -1,4 +1,4 @@
-"""Zeros: ``None`` stands for a zero tangent or cotangent; here it is made an array, where one is needed."""
+"""Zeros: ``None`` stands for a zero tangent; here it is made an array, where one is needed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def is_differentiable(aval: Aval) -> bool:
     return aval.dtype in FLOATS
 
 
-def filled(aval: Aval, value: float) -> Any:  # noqa: ANN401
+def filled(aval: Aval, value: float) -> Any:
     """An array of this aval full of one value; a NumPy scalar if the rank is 0."""
     scalar = aval.dtype.type(value)
     if not aval.shape:
@@ -23,12 +23,12 @@ def filled(aval: Aval, value: float) -> Any:  # noqa: ANN401
     return broadcast_in_dim(scalar, shape=aval.shape, dimensions=())
 
 
-def zeros(aval: Aval) -> Any:  # noqa: ANN401
+def zeros(aval: Aval) -> Any:
     """An array of zeros."""
     return filled(aval, 0)
 
 
-def instantiate(x: Any, aval: Aval) -> Any:  # noqa: ANN401
+def instantiate(x: Any, aval: Aval) -> Any:
     """``x``, or zeros where it is None."""
     return zeros(aval) if x is None else x
 

@@ -1,7 +1,8 @@
-"""Tree: pytrees. Nested containers are taken apart into a flat list of leaves and a `TreeDef`, and put together again.
+"""Tree: pytrees: nested containers, taken apart into leaves and a `TreeDef`, and put together.
 
-Containers are ``None`` (no leaves), tuples, named tuples, lists, dicts (in the order of their sorted keys),
-``OrderedDict``, ``defaultdict``, and every class that was given to `register`. Anything else is a leaf.
+Containers are ``None`` (no leaves), tuples, named tuples, lists, dicts (in the order of their
+sorted keys), ``OrderedDict``, ``defaultdict``, and every class that was given to `register`.
+Anything else is a leaf.
 """
 
 from fnx.tree.containers import register as register

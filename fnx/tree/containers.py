@@ -24,7 +24,8 @@ def register(
     Args:
         cls: the class; its subclasses must be registered by themselves.
         flatten: ``flatten(x) -> (children, static)``; ``static`` must be hashable.
-        unflatten: ``unflatten(static, children) -> x``. Children can be anything, also placeholders.
+        unflatten: ``unflatten(static, children) -> x``. Children can be anything, also
+            placeholders.
         flatten_with_keys: as ``flatten``, but each child is a pair ``(key, child)``.
 
     Raises:
@@ -45,9 +46,10 @@ def register(
 def register_dataclass(
     cls: T, data_fields: Sequence[str] | None = None, meta_fields: Sequence[str] = ()
 ) -> T:
-    """Make a dataclass a container: ``data_fields`` are its children, ``meta_fields`` its static part.
+    """Make a dataclass a container: ``data_fields`` are children, ``meta_fields`` are static.
 
-    Without ``data_fields``, a field is static if its metadata say ``static=True``. Works as a decorator.
+    Without ``data_fields``, a field is static if its metadata say ``static=True``. Works as a
+    decorator.
 
     >>> from fnx import tree
     >>> @tree.register_dataclass
@@ -59,7 +61,9 @@ def register_dataclass(
     Point(x=2.0, y=4.0)
     """
     if data_fields is None:
-        static = {f.name for f in dataclasses.fields(cls) if f.metadata.get("static")} | set(meta_fields)
+        static = {f.name for f in dataclasses.fields(cls) if f.metadata.get("static")} | set(
+            meta_fields
+        )
         data_fields = [f.name for f in dataclasses.fields(cls) if f.init and f.name not in static]
         meta_fields = [f.name for f in dataclasses.fields(cls) if f.init and f.name in static]
     data, meta = tuple(data_fields), tuple(meta_fields)

@@ -12,7 +12,7 @@ from fnx.tree.structures import LEAF, TreeDef, intern, leaf_types, node_of, node
 IsLeaf = Callable[[Any], bool]
 
 
-def flatten(tree: Any, is_leaf: IsLeaf | None = None) -> tuple[list[Any], TreeDef]:  # noqa: ANN401
+def flatten(tree: Any, is_leaf: IsLeaf | None = None) -> tuple[list[Any], TreeDef]:
     """The leaves of a pytree, and its structure.
 
     Args:
@@ -29,8 +29,8 @@ def flatten(tree: Any, is_leaf: IsLeaf | None = None) -> tuple[list[Any], TreeDe
     return leaves, _take_apart_until(leaves, tree, is_leaf)
 
 
-def _take_apart(leaves: list[Any], x: Any) -> TreeDef:  # noqa: ANN401
-    """Append the leaves of ``x``. The commonest containers and known leaves come first: this is a hot path."""
+def _take_apart(leaves: list[Any], x: Any) -> TreeDef:
+    """Append the leaves of ``x``. A hot path: the commonest containers and leaves come first."""
     kind = type(x)
     meta: Hashable = None
     if kind is tuple or kind is list:
@@ -56,7 +56,7 @@ def _take_apart(leaves: list[Any], x: Any) -> TreeDef:  # noqa: ANN401
     return intern(kind, meta, tuple(structures))
 
 
-def _take_apart_until(leaves: list[Any], x: Any, is_leaf: IsLeaf) -> TreeDef:  # noqa: ANN401
+def _take_apart_until(leaves: list[Any], x: Any, is_leaf: IsLeaf) -> TreeDef:
     node = node_of(type(x))
     if node is None or is_leaf(x):
         leaves.append(x)
@@ -65,7 +65,7 @@ def _take_apart_until(leaves: list[Any], x: Any, is_leaf: IsLeaf) -> TreeDef:  #
     return intern(type(x), meta, tuple([_take_apart_until(leaves, c, is_leaf) for c in children]))
 
 
-def unflatten(treedef: TreeDef, leaves: Iterable[Any]) -> Any:  # noqa: ANN401
+def unflatten(treedef: TreeDef, leaves: Iterable[Any]) -> Any:
     """Inverse of `flatten`.
 
     Raises:
@@ -73,21 +73,23 @@ def unflatten(treedef: TreeDef, leaves: Iterable[Any]) -> Any:  # noqa: ANN401
     """
     leaves = leaves if isinstance(leaves, list | tuple) else list(leaves)
     if len(leaves) != treedef.num_leaves:
-        raise TreeError(f"tree.unflatten: {len(leaves)} leaves for a structure of {treedef.num_leaves}.")
+        raise TreeError(
+            f"tree.unflatten: {len(leaves)} leaves for a structure of {treedef.num_leaves}."
+        )
     return treedef.unflatten(iter(leaves))
 
 
-def leaves(tree: Any, is_leaf: IsLeaf | None = None) -> list[Any]:  # noqa: ANN401
+def leaves(tree: Any, is_leaf: IsLeaf | None = None) -> list[Any]:
     """The leaves of a pytree, from left to right."""
     return flatten(tree, is_leaf)[0]
 
 
-def structure(tree: Any, is_leaf: IsLeaf | None = None) -> TreeDef:  # noqa: ANN401
+def structure(tree: Any, is_leaf: IsLeaf | None = None) -> TreeDef:
     """The structure of a pytree."""
     return flatten(tree, is_leaf)[1]
 
 
-def flatten_up_to(treedef: TreeDef, tree: Any, what: str = "tree.map") -> list[Any]:  # noqa: ANN401
+def flatten_up_to(treedef: TreeDef, tree: Any, what: str = "tree.map") -> list[Any]:
     """The subtrees of ``tree`` that stand where ``treedef`` has leaves.
 
     Raises:
@@ -98,13 +100,14 @@ def flatten_up_to(treedef: TreeDef, tree: Any, what: str = "tree.map") -> list[A
     return found
 
 
-def _collect(treedef: TreeDef, x: Any, found: list[Any], path: str, what: str) -> None:  # noqa: ANN401
+def _collect(treedef: TreeDef, x: Any, found: list[Any], path: str, what: str) -> None:
     if treedef.kind is None:
         found.append(x)
         return
     if type(x) is not treedef.kind:
         raise TreeError(
-            f"{what}: expected a {treedef.kind.__name__} at {path or 'the root'}, got {type(x).__name__}.",
+            f"{what}: expected a {treedef.kind.__name__} at {path or 'the root'}, "
+            f"got {type(x).__name__}.",
             hint=f"The other tree has this structure there: {treedef}",
         )
     node = nodes[treedef.kind]
@@ -124,17 +127,20 @@ def _explain(meta: Hashable, size: int) -> str:
     return f"{size} children" if meta is None else f"{size} children with {meta!r}"
 
 
-def broadcast_prefix(prefix: Any, treedef: TreeDef, what: str, is_leaf: IsLeaf | None = None) -> list[Any]:  # noqa: ANN401
+def broadcast_prefix(
+    prefix: Any, treedef: TreeDef, what: str, is_leaf: IsLeaf | None = None
+) -> list[Any]:
     """For each leaf of ``treedef``, the leaf of ``prefix`` above it.
 
-    A prefix is a tree that stops early: ``(0, None)`` is one of every pair. ``is_leaf`` decides on the
-    prefix's own leaves, for example so that None counts as one.
+    A prefix is a tree that stops early: ``(0, None)`` is one of every pair. ``is_leaf`` decides on
+    the prefix's own leaves, for example so that None counts as one.
 
     Raises:
         TreeError: if ``prefix`` is no prefix; the message begins with ``what``.
 
     >>> from fnx import tree
-    >>> tree.broadcast_prefix((0, None), tree.structure(([1, 2], 3)), "in_axes", lambda x: x is None)
+    >>> pair = tree.structure(([1, 2], 3))
+    >>> tree.broadcast_prefix((0, None), pair, "in_axes", lambda x: x is None)
     [0, 0, None]
     """
     prefix_leaves, prefix_def = flatten(prefix, is_leaf)
@@ -146,7 +152,9 @@ def broadcast_prefix(prefix: Any, treedef: TreeDef, what: str, is_leaf: IsLeaf |
     return result
 
 
-def flatten_with_path(tree: Any, is_leaf: IsLeaf | None = None) -> tuple[list[tuple[str, Any]], TreeDef]:  # noqa: ANN401
+def flatten_with_path(
+    tree: Any, is_leaf: IsLeaf | None = None
+) -> tuple[list[tuple[str, Any]], TreeDef]:
     """As `flatten`, with the path of each leaf as one would write it in Python.
 
     >>> from fnx import tree
@@ -158,7 +166,7 @@ def flatten_with_path(tree: Any, is_leaf: IsLeaf | None = None) -> tuple[list[tu
     return found, structure(tree, is_leaf)
 
 
-def _walk_paths(found: list[tuple[str, Any]], path: str, x: Any, is_leaf: IsLeaf | None) -> None:  # noqa: ANN401
+def _walk_paths(found: list[tuple[str, Any]], path: str, x: Any, is_leaf: IsLeaf | None) -> None:
     node = node_of(type(x))
     if node is None or (is_leaf is not None and is_leaf(x)):
         found.append((path, x))
@@ -169,6 +177,6 @@ def _walk_paths(found: list[tuple[str, Any]], path: str, x: Any, is_leaf: IsLeaf
         _walk_paths(found, path + key, child, is_leaf)
 
 
-def paths(tree: Any, is_leaf: IsLeaf | None = None) -> list[str]:  # noqa: ANN401
+def paths(tree: Any, is_leaf: IsLeaf | None = None) -> list[str]:
     """The path of each leaf."""
     return [path for path, _ in flatten_with_path(tree, is_leaf)[0]]

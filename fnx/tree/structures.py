@@ -17,7 +17,9 @@ class Node:
 
     flatten: Callable[[Any], tuple[Iterable[Any], Hashable]]
     unflatten: Callable[[Hashable, Children], Any]
-    keys: Callable[[Any], Sequence[str]] | None  # one text for each child, as in "['a']" or ".weight"
+    keys: (
+        Callable[[Any], Sequence[str]] | None
+    )  # one text for each child, as in "['a']" or ".weight"
 
 
 nodes: dict[type, Node] = {}
@@ -25,7 +27,7 @@ leaf_types: set[type] = set()  # types that were met as leaves, for a fast decis
 
 
 class TreeDef:
-    """The structure of a pytree without its leaves. Equal structures are equal, and have equal hashes.
+    """The structure of a pytree without its leaves; equal structures are equal and hash equally.
 
     Structures are interned, so comparing them costs no more than comparing two pointers.
 
@@ -53,7 +55,11 @@ class TreeDef:
     def __eq__(self, other: object) -> bool:
         if self is other:
             return True
-        if not isinstance(other, TreeDef) or self._hash != other._hash or self.kind is not other.kind:
+        if (
+            not isinstance(other, TreeDef)
+            or self._hash != other._hash
+            or self.kind is not other.kind
+        ):
             return False
         return bool(self.meta == other.meta) and self.children == other.children
 
@@ -64,7 +70,7 @@ class TreeDef:
         except Exception:  # a user's class may refuse such leaves
             return f"TreeDef({self.kind.__name__ if self.kind else '*'}, {self.num_leaves} leaves)"
 
-    def unflatten(self, leaves: Iterator[Any]) -> Any:  # noqa: ANN401
+    def unflatten(self, leaves: Iterator[Any]) -> Any:
         """The pytree of this structure with these leaves."""
         if self.kind is None:
             return next(leaves)
@@ -120,7 +126,7 @@ def _named_tuple(kind: type) -> Node:
 
 
 def container_functions(kind: type) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """The functions ``flatten(x) -> (children, static)`` and ``unflatten(static, children)`` of a container type."""
+    """``flatten(x) -> (children, static)`` and ``unflatten(static, children)`` of a type."""
     node = node_of(kind)
     assert node is not None, f"{kind.__name__} is not a container"
     return node.flatten, node.unflatten

@@ -1,4 +1,4 @@
-"""The public transforms: signatures, trees, auxiliary data, Python control flow, nesting, and errors that teach."""
+"""The public transforms: signatures, trees, aux, Python control flow, nesting, errors."""
 
 from __future__ import annotations
 
@@ -27,7 +27,14 @@ from fnx.api import (
 from fnx.core.array import Array
 from fnx.core.avals import Aval
 from fnx.core.trace import Tracer
-from fnx.errors import AbstractValueError, AxisError, FnxTypeError, FnxValueError, GradTypeError, TreeError
+from fnx.errors import (
+    AbstractValueError,
+    AxisError,
+    FnxTypeError,
+    FnxValueError,
+    GradTypeError,
+    TreeError,
+)
 from fnx.ops.arithmetic import mul, sub
 from fnx.ops.comparison import gt
 from fnx.ops.conversion import convert
@@ -128,9 +135,13 @@ def test_integer_arguments_with_allow_int():
     np.testing.assert_array_equal(gradient["n"], [0, 0])
 
 
-@pytest.mark.parametrize("result", [lambda x: x, lambda x: (x, x), lambda x: gt(x, 0.0), lambda x: {"y": x}])
+@pytest.mark.parametrize(
+    "result", [lambda x: x, lambda x: (x, x), lambda x: gt(x, 0.0), lambda x: {"y": x}]
+)
 def test_results_without_a_gradient(result):
-    with pytest.raises(GradTypeError, match=r"must return one floating-point scalar, got .*\n.*test_api.py") as error:
+    with pytest.raises(
+        GradTypeError, match=r"must return one floating-point scalar, got .*\n.*test_api.py"
+    ) as error:
         grad(result)(X)
     assert ".sum()" in str(error.value)
     assert "has_aux=True" in str(error.value)
@@ -153,12 +164,16 @@ def test_arguments_that_are_no_arrays():
 
 
 def test_results_that_are_no_arrays():
-    with pytest.raises(FnxTypeError, match=r"results must be arrays or numbers, got str at result\[1\]: 'text'"):
+    with pytest.raises(
+        FnxTypeError, match=r"results must be arrays or numbers, got str at result\[1\]: 'text'"
+    ):
         vjp(lambda x: (x, "text"), 1.0)
 
 
 def test_wrong_argnums():
-    with pytest.raises(FnxValueError, match="argnums=2 does not exist in a call with 1 positional arguments"):
+    with pytest.raises(
+        FnxValueError, match="argnums=2 does not exist in a call with 1 positional arguments"
+    ):
         grad(cube, 2)(1.0)
 
 
@@ -203,9 +218,9 @@ def test_values_are_known_under_nested_derivatives():
 
 def test_values_are_not_known_inside_of_vmap():
     with pytest.raises(AbstractValueError, match=r"(?s)traced bool\[\].*fnx.lax.cond"):
-        vmap(lambda x: x if gt(x, 0.0) else x)(X)
+        vmap(lambda x: x if gt(x, 0.0) else 0.0)(X)
     with pytest.raises(AbstractValueError):
-        grad(lambda x: total(vmap(lambda s: s if gt(s, 0.0) else s)(x)))(X)
+        grad(lambda x: total(vmap(lambda s: s if gt(s, 0.0) else 0.0)(x)))(X)
 
 
 def test_what_is_not_mapped_is_known_inside_of_vmap():
@@ -229,7 +244,9 @@ def test_only_what_the_linear_half_reads_stays_alive():
     gc.collect()
     a, b, c = (ref() is not None for ref in alive)
     assert (a, b, c) == (False, False, True)
-    np.testing.assert_allclose(pull_back(np.float32(1))[0], 2 * np.cos(2 * X) * (1 + np.exp(np.sin(2 * X))), rtol=1e-6)
+    np.testing.assert_allclose(
+        pull_back(np.float32(1))[0], 2 * np.cos(2 * X) * (1 + np.exp(np.sin(2 * X))), rtol=1e-6
+    )
 
 
 # Nesting
@@ -254,7 +271,9 @@ def test_closing_over_an_outer_tracer():
 
 def test_vmap_of_second_derivatives():
     np.testing.assert_allclose(vmap(grad(grad(sin)))(X), -np.sin(X), rtol=1e-6)
-    np.testing.assert_allclose(vmap(vmap(grad(grad(grad(sin)))))(np.stack([X, X])), [-np.cos(X)] * 2, rtol=1e-6)
+    np.testing.assert_allclose(
+        vmap(vmap(grad(grad(grad(sin)))))(np.stack([X, X])), [-np.cos(X)] * 2, rtol=1e-6
+    )
 
 
 def test_threads_differentiate_at_the_same_time():
@@ -320,7 +339,7 @@ def test_linearize_runs_the_primal_once():
         calls.append(1)
         return sin(x), 1
 
-    (out, one), f_jvp = linearize(f, X)
+    (out, _), f_jvp = linearize(f, X)
     np.testing.assert_allclose(out, np.sin(X))
     for t in (X, 2 * X):
         tangent, zero = f_jvp(t)
@@ -362,7 +381,9 @@ def test_hessian_and_aux():
 def test_jacobians_of_integers():
     with pytest.raises(GradTypeError, match=r"jacfwd\(<lambda>\): argument 0 is i32"):
         jacfwd(lambda x: x)(3)
-    with pytest.raises(GradTypeError, match=r"jacrev: only floating-point results .* got bool\[3\]"):
+    with pytest.raises(
+        GradTypeError, match=r"jacrev: only floating-point results .* got bool\[3\]"
+    ):
         jacrev(lambda x: gt(x, 0.0))(X)
 
 
@@ -429,7 +450,9 @@ def test_sizes_are_listed():
 
 
 def test_make_jaxpr():
-    jaxpr, shape = make_jaxpr(lambda x, n: {"y": mul(x, float(n))}, static_argnums=1, return_shape=True)(X, 3)
+    jaxpr, shape = make_jaxpr(
+        lambda x, n: {"y": mul(x, float(n))}, static_argnums=1, return_shape=True
+    )(X, 3)
     assert str(jaxpr) == "{ lambda ; a:f32[3]. let b:f32[3] = mul a 3.0:f32~[] in (b,) }"
     assert shape == {"y": Aval.of((3,), np.float32)}
 

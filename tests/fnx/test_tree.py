@@ -85,7 +85,10 @@ def test_pickled_structures_are_the_same(x):
 def test_map_is_a_functor(x):
     assert tree.map(lambda leaf: leaf, x) == x
     assert tree.leaves(tree.map(lambda leaf: [leaf], x)) == tree.leaves(x)
-    assert tree.leaves(tree.map(lambda leaf: [leaf], x), is_leaf=lambda y: isinstance(y, list))[:0] == []
+    assert (
+        tree.leaves(tree.map(lambda leaf: [leaf], x), is_leaf=lambda y: isinstance(y, list))[:0]
+        == []
+    )
 
 
 def test_dicts_are_taken_apart_in_the_order_of_their_keys():
@@ -158,7 +161,9 @@ def test_dataclass_init_does_not_run_on_placeholders():
 
 
 def test_an_unhashable_static_field_is_explained():
-    with pytest.raises(TreeError, match=r"static part of a Layer cannot be hashed.*\n.*use tuples for lists"):
+    with pytest.raises(
+        TreeError, match=r"static part of a Layer cannot be hashed.*\n.*use tuples for lists"
+    ):
         tree.flatten(Layer(1, 2, ["a list"]))
 
 
@@ -190,7 +195,12 @@ def test_prefixes():
     full = tree.structure(({"a": 1, "b": [2, 3]}, 4))
     is_none = lambda x: x is None
     assert tree.broadcast_prefix(0, full, "axes") == [0, 0, 0, 0]
-    assert tree.broadcast_prefix(({"a": 0, "b": None}, 1), full, "axes", is_none) == [0, None, None, 1]
+    assert tree.broadcast_prefix(({"a": 0, "b": None}, 1), full, "axes", is_none) == [
+        0,
+        None,
+        None,
+        1,
+    ]
     with pytest.raises(TreeError, match=r"axes: different dicts at \[0\]"):
         tree.broadcast_prefix(({"a": 0}, 1), full, "axes")
 
@@ -198,13 +208,16 @@ def test_prefixes():
 def test_reduce_all_and_transpose():
     assert tree.reduce(lambda a, b: a * b, {"a": 2, "b": [3, 4]}) == 24
     assert tree.reduce(lambda a, b: a + b, [], 7) == 7
-    assert tree.all([True, 1]) and not tree.all([True, (0,)])
+    assert tree.all([True, 1])
+    assert not tree.all([True, (0,)])
     inside_out = tree.transpose(tree.structure([0, 0]), tree.structure((0, 0)), [(1, 2), (3, 4)])
     assert inside_out == ([1, 3], [2, 4])
 
 
 def test_map_with_path():
-    assert tree.map_with_path(lambda p, x, y: (p, x + y), {"a": [1]}, {"a": [2]}) == {"a": [("['a'][0]", 3)]}
+    assert tree.map_with_path(lambda p, x, y: (p, x + y), {"a": [1]}, {"a": [2]}) == {
+        "a": [("['a'][0]", 3)]
+    }
 
 
 def test_structures_print_and_copy():

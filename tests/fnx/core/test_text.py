@@ -46,7 +46,13 @@ PROGRAMS = [
     grad(inner_call),
     vmap(grad(lambda row: reduce_sum(mul(row, row), axes=(0,)))),
     lambda x: add(mul(x, 0.1), C),
-    lambda x: (mul(x, float("inf")), mul(x, float("nan")), mul(x, -0.0), mul(x, 1e-30), mul(x, -3.5e20)),
+    lambda x: (
+        mul(x, float("inf")),
+        mul(x, float("nan")),
+        mul(x, -0.0),
+        mul(x, 1e-30),
+        mul(x, -3.5e20),
+    ),
     lambda x: (convert(x, dtype=np.dtype("int64")), 7, True, np.uint8(200)),
     lambda x: mul(convert(x, dtype=np.dtype(ml_dtypes.bfloat16)), ml_dtypes.bfloat16(0.1)),
     lambda x: reshape(x, shape=(6,)),
@@ -95,7 +101,10 @@ def test_names_skip_reserved_words():
         ("{ lambda ; a:f32. let in (a,) }", "expected a aval"),
         ("{ lambda ; a:f32[3]. in (a,) }", "expected 'let'"),
         ("{ lambda a:f32[3] ;. let in (a,) }", "the text has 1 constants"),
-        ("{ lambda ; a:f32[3]. let b:f32[3] = sin[f=<function>] a in (b,) }", "functions cannot be read back"),
+        (
+            "{ lambda ; a:f32[3]. let b:f32[3] = sin[f=<function>] a in (b,) }",
+            "functions cannot be read back",
+        ),
         ("{ lambda ; a:f32[3]. let $ in (a,) }", "no token begins here"),
         ("{ lambda ; a:f32[3]. let in (a,)", "expected '}'"),
     ],
@@ -145,7 +154,10 @@ def broken_programs():
     yield "used before it is bound", replace(p, outputs=(stranger,))
     yield "bound twice", replace(p, eqns=(first, second, first))
     yield "bound twice", replace(p, inputs=(a, a))
-    yield "type rule says", jaxpr_of(GOOD.replace("b:f32[3] = sin", "b:f32[4] = sin").replace("mul a b", "sin b"))
+    yield (
+        "type rule says",
+        jaxpr_of(GOOD.replace("b:f32[3] = sin", "b:f32[4] = sin").replace("mul a b", "sin b")),
+    )
     yield "type rule refuses", jaxpr_of("{ lambda ; a:i32[3]. let b:i32[3] = sin a in (b,) }")
     yield "no scalar of type", replace(p, outputs=(Literal(np.float64(1), a.aval),))
     yield "a constant is bound as", replace(p, consts=((Var(a.aval), Array(np.ones(2))),))

@@ -1,4 +1,4 @@
-"""Programs for the tests of transforms: compositions of smooth steps f64[3] -> f64[3], higher-order steps included."""
+"""Programs for the tests of transforms: compositions of smooth steps f64[3] -> f64[3]."""
 
 from __future__ import annotations
 
@@ -50,7 +50,10 @@ def spread(x):
 
 
 def rotate(x):
-    parts = slice(x, start=(1,), limit=(3,), strides=(1,)), slice(x, start=(0,), limit=(1,), strides=(1,))
+    parts = (
+        slice(x, start=(1,), limit=(3,), strides=(1,)),
+        slice(x, start=(0,), limit=(1,), strides=(1,)),
+    )
     return concatenate(*parts, dimension=0)
 
 
@@ -83,7 +86,9 @@ HIGHER = [
     called,
     lambda f: lambda x: grad(lambda y: total(mul(f(y), 0.3)))(x),
     lambda f: lambda x: jvp(f, (x,), (sin(x),))[1],
-    lambda f: lambda x: mul(x, jvp(lambda y: mul(f(x), y), (x,), (x,))[1]),  # closes over an outer tracer
+    lambda f: (
+        lambda x: mul(x, jvp(lambda y: mul(f(x), y), (x,), (x,))[1])
+    ),  # closes over an outer tracer
     lambda f: lambda x: total_rows(vmap(f)(broadcast_in_dim(x, shape=(2, 3), dimensions=(1,)))),
     lambda f: lambda x: vmap(lambda s: mul(s, total(f(x))))(x),
     lambda f: lambda x: add(f(x), x),

@@ -17,7 +17,6 @@ from fnx.transforms.jvp import jvp_jaxpr
 from fnx.transforms.linearize import linearize_jaxpr
 from fnx.transforms.transpose import transpose_jaxpr
 from fnx.transforms.vmap import vmap_jaxpr
-
 from tests.fnx.transforms.programs import called, points, programs, total
 
 close = functools.partial(np.testing.assert_allclose, rtol=1e-8, atol=1e-10)

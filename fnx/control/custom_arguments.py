@@ -1,0 +1,126 @@
+"""Custom arguments: what functions with their own derivative rules share."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from fnx import tree
+from fnx.core.avals import Aval
+from fnx.core.eager import aval_of, is_value
+from fnx.core.flatten import FlatFunction, as_value, name_of
+from fnx.core.sources import user_source
+from fnx.errors import DerivativeError
+
+F = Callable[..., Any]
+
+
+class Arguments:
+    """A call of a function some of whose arguments are differentiated.
+
+    Attributes:
+        function: the function of the differentiated arguments' leaves; the others are fixed.
+        leaves: these leaves, as values.
+        in_tree: the structure of the tuple of differentiated arguments.
+        fixed: the other arguments, in order.
+    """
+
+    def __init__(
+        self, f: F, nondiff: Sequence[int], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        args = _positional(f, args, kwargs)
+        fixed_at = frozenset([i % len(args) for i in nondiff])
+        chosen = tuple([x for i, x in enumerate(args) if i not in fixed_at])
+        leaves, in_tree = tree.flatten((chosen, {}))
+
+        def with_fixed(*chosen: Any) -> Any:
+            rest = iter(chosen)
+            return f(*[x if i in fixed_at else next(rest) for i, x in enumerate(args)])
+
+        with_fixed.__name__ = name_of(f)
+        self.function = FlatFunction(with_fixed, in_tree)
+        self.leaves = [as_value(x) for x in leaves]
+        self.in_tree = in_tree.children[0]
+        self.fixed = [x for i, x in enumerate(args) if i in fixed_at]
+
+    def set_result(self, what: str, out: Any) -> list[Any]:
+        """Leaves of a result that a rule returned, in the structure of the function's result."""
+        leaves, out_tree = tree.flatten(out)
+        if self.function.out_tree is None:
+            self.function.out_tree = out_tree
+        if self.function.out_tree != out_tree:
+            raise DerivativeError(
+                f"{what}: the function returns {self.function.out_tree}, the rule {out_tree}.",
+                source=user_source(),
+            )
+        return leaves
+
+
+def _positional(f: F, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+    """Keyword arguments and defaults, by position."""
+    try:
+        signature = inspect.signature(f)
+    except ValueError:  # a built-in function without a signature
+        signature = None
+    if signature is None:
+        if kwargs:
+            raise DerivativeError(
+                f"{name_of(f)}: pass arguments by position: the function has no signature."
+            )
+        return args
+    bound = signature.bind(*args, **kwargs)
+    bound.apply_defaults()
+    if bound.kwargs:
+        raise DerivativeError(
+            f"{name_of(f)}: keyword-only arguments ({', '.join(bound.kwargs)}) "
+            "have no derivative rule.",
+            source=user_source(),
+            hint="Make them positional, and list them in nondiff_argnums if they are static.",
+        )
+    return bound.args
+
+
+def checked_leaves(
+    what: str, values: Any, treedef: tree.TreeDef, avals: Sequence[Aval], allow_none: bool = False
+) -> list[Any]:
+    """Leaves that a user's rule returned, checked against what they belong to.
+
+    Args:
+        what: begins the message.
+        values: the tree.
+        treedef: the structure that it must have.
+        avals: the avals that its leaves must have.
+        allow_none: whether None may stand for a zero, also for a whole subtree.
+
+    Raises:
+        DerivativeError: if a leaf does not fit.
+    """
+    if allow_none:
+        leaves = _leaves_with_none(what, values, treedef)
+    else:
+        leaves = tree.flatten_up_to(treedef, values, what)
+    for x, aval in zip(leaves, avals, strict=True):
+        if x is None and allow_none:
+            continue
+        if not is_value(x) or aval_of(x).shape != aval.shape:
+            got = aval_of(x) if is_value(x) else type(x).__name__
+            raise DerivativeError(
+                f"{what}: expected a leaf of {aval.strong()}, got {got}.", source=user_source()
+            )
+    return leaves
+
+
+def _leaves_with_none(what: str, values: Any, treedef: tree.TreeDef) -> list[Any]:
+    if values is None:
+        return [None] * treedef.num_leaves
+    if treedef.kind is None:
+        return [values]
+    functions = tree.container_functions(treedef.kind)
+    if type(values) is not treedef.kind:
+        tree.flatten_up_to(treedef, values, what)  # raises, and shows the place
+    children = list(functions[0](values)[0])
+    if len(children) != len(treedef.children):
+        tree.flatten_up_to(treedef, values, what)
+    pairs = zip(children, treedef.children, strict=True)
+    return [x for child, child_def in pairs for x in _leaves_with_none(what, child, child_def)]

@@ -1,0 +1,333 @@
+"""Custom VJP: a function with a reverse-mode rule: ``fwd`` saves, ``bwd`` pulls cotangents back.
+
+Linearised, it becomes one ``custom_vjp_linear`` equation on tangents, whose transpose rule is
+``bwd``. In forward mode that equation is computed as the transpose of ``bwd``, so `jvp`, `jacfwd`
+and Hessians work too, wherever ``bwd`` is linear.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from fnx import tree
+from fnx.control.body import Body, Values, call_body, lower_body, transpose_body, type_of_body
+from fnx.control.call import lower_eqns
+from fnx.control.custom_arguments import Arguments, F, checked_leaves
+from fnx.core.avals import Aval
+from fnx.core.eager import aval_of
+from fnx.core.flatten import FlatFunction, as_value, name_of, trace_closed
+from fnx.core.primitive import Linear, Primitive
+from fnx.core.sources import user_source
+from fnx.core.trace import bind, trace, trace_of
+from fnx.errors import DerivativeError
+from fnx.ops.layout import reduce_sum
+from fnx.transforms.jvp import jvp_flat
+from fnx.transforms.transpose import transpose_flat
+from fnx.transforms.vmap import place_axis, vmap_flat
+from fnx.transforms.zeros import instantiate, is_differentiable
+
+Avals = tuple[Aval, ...]
+Backward = Callable[
+    ..., Sequence[Any]
+]  # (*residuals, *cts) -> one cotangent or None for each input
+Forward = Callable[
+    ..., tuple[Sequence[Any], Sequence[Any], Backward]
+]  # inputs -> (results, residuals, backward)
+
+
+class custom_vjp:
+    """A function with its own rule for reverse mode.
+
+    Args:
+        fun: the function; its arguments and result are pytrees.
+        nondiff_argnums: positions of arguments that are not differentiated; they can be anything.
+            ``bwd`` gets them
+            first: ``bwd(*nondiff, residuals, ct)``.
+    """
+
+    def __init__(self, fun: F, nondiff_argnums: Sequence[int] = ()) -> None:
+        functools.update_wrapper(self, fun)
+        self.fun = fun
+        self.nondiff_argnums = tuple(nondiff_argnums)
+        self.fwd: F | None = None
+        self.bwd: F | None = None
+
+    def defvjp(self, fwd: F, bwd: F) -> None:
+        """Set the rule.
+
+        Args:
+            fwd: takes the arguments of the function, and returns ``(out, residuals)``.
+            bwd: ``bwd(residuals, ct)`` returns a tuple with one cotangent for each argument; None
+                for zero.
+        """
+        self.fwd, self.bwd = fwd, bwd
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function."""
+        if self.fwd is None or self.bwd is None:
+            name = name_of(self.fun)
+            raise DerivativeError(
+                f"custom_vjp: {name} has no rule yet.",
+                source=user_source(),
+                hint=f"Write {name}.defvjp(fwd, bwd).",
+            )
+        arguments = Arguments(self.fun, self.nondiff_argnums, args, kwargs)
+        saving = Arguments(self.fwd, self.nondiff_argnums, args, kwargs)
+        forward = functools.partial(_run_forward, saving.function, self.bwd, arguments)
+        outs = custom_vjp_call(arguments.function, forward, *arguments.leaves)
+        return tree.unflatten(arguments.function.out_tree, outs)
+
+
+def _run_forward(fwd: FlatFunction, bwd: F, arguments: Arguments, *leaves: Any) -> Any:
+    """The user's forward rule on leaves; with it the backward rule for these residuals."""
+    what = f"custom_vjp forward rule {name_of(fwd.f)}"
+    (chosen, _) = tree.unflatten(fwd.in_tree, leaves)
+    pair = fwd.f(*chosen)
+    if not (isinstance(pair, tuple | list) and len(pair) == 2):
+        raise DerivativeError(
+            f"{what}: must return a pair (out, residuals), got {type(pair).__name__}.",
+            source=user_source(),
+        )
+    outs = arguments.set_result(what, pair[0])
+    residuals, residual_tree = tree.flatten(pair[1])
+    avals = [aval_of(x) for x in leaves]
+    out_tree = arguments.function.out_tree
+    backward = functools.partial(_run_backward, bwd, arguments, residual_tree, out_tree, avals)
+    return outs, [as_value(x) for x in residuals], backward
+
+
+def _run_backward(
+    bwd: F,
+    arguments: Arguments,
+    residual_tree: tree.TreeDef,
+    out_tree: tree.TreeDef,
+    avals: list[Aval],
+    *values: Any,
+) -> list[Any]:
+    """The user's backward rule on leaves: cotangents of the differentiated arguments' leaves."""
+    what = f"custom_vjp backward rule {name_of(bwd)}"
+    residuals = tree.unflatten(residual_tree, values[: residual_tree.num_leaves])
+    ct = tree.unflatten(out_tree, values[residual_tree.num_leaves :])
+    found = bwd(*arguments.fixed, residuals, ct)
+    found = tuple(found) if isinstance(found, list) else found
+    count = len(arguments.in_tree.children)
+    if not isinstance(found, tuple) or len(found) != count:
+        got = f"{len(found)}" if isinstance(found, tuple) else type(found).__name__
+        raise DerivativeError(
+            f"{what}: must return a tuple of {count} cotangents, one for each argument, got {got}.",
+            source=user_source(),
+        )
+    leaves = checked_leaves(what, found, arguments.in_tree, avals, allow_none=True)
+    return [ct if is_differentiable(aval) else None for ct, aval in zip(leaves, avals, strict=True)]
+
+
+def custom_vjp_call(
+    function: Callable[..., Sequence[Any]], forward: Forward, *leaves: Any
+) -> Sequence[Any]:
+    """Call a flat function that has a flat rule, in the current trace."""
+    target = trace_of(leaves)
+    if target is None:
+        return function(*leaves)
+    if target.interpret is not None:
+        return bind(custom_vjp_p, *leaves, body=function, forward=forward, closed_over=0)
+    jaxpr, consts = trace_closed(function, [aval_of(x) for x in leaves])
+    return bind(
+        custom_vjp_p, *consts, *leaves, body=jaxpr, forward=forward, closed_over=len(consts)
+    )
+
+
+def _jvp(
+    primals: Values,
+    tangents: Values,
+    outs: None = None,
+    *,
+    body: Body,
+    forward: Forward,
+    closed_over: int,
+) -> tuple[Values, Values]:
+    if any(t is not None for t in tangents[:closed_over]):
+        raise DerivativeError(
+            "custom_vjp: the function closes over a value that is being differentiated.",
+            source=user_source(),
+            hint="Pass it as an argument: the rule says nothing about values closed over.",
+        )
+    primals, tangents = primals[closed_over:], tangents[closed_over:]
+    outs, residuals, backward = forward(*primals)
+    in_avals = tuple([aval_of(x) for x in primals])
+    out_avals = tuple([aval_of(y) for y in outs])
+    pairs = zip(tangents, in_avals, strict=True)
+    given = [instantiate(t, aval) for t, aval in pairs if is_differentiable(aval)]
+    found = iter(
+        bind(
+            custom_vjp_linear_p, *residuals, *given,
+            backward=backward, residual_avals=tuple([aval_of(x) for x in residuals]),
+            in_avals=in_avals, out_avals=out_avals,
+        )
+    )  # fmt: skip
+    return tuple(outs), tuple(
+        [next(found) if is_differentiable(aval) else None for aval in out_avals]
+    )
+
+
+def _batch(
+    inputs: Values,
+    axes: tuple[int | None, ...],
+    size: int,
+    *,
+    body: Body,
+    forward: Forward,
+    closed_over: int,
+) -> tuple[Values, tuple[int, ...]]:
+    consts, const_axes = inputs[:closed_over], axes[:closed_over]
+    own_axes = axes[closed_over:]
+
+    def batched(*xs: Any) -> list[Any]:
+        run = functools.partial(call_body, body)
+        return _first_axis(*vmap_flat(run, (*consts, *xs), (*const_axes, *own_axes), size), size)
+
+    def batched_forward(*xs: Any) -> Any:
+        parts: list[Any] = []
+
+        def flat_forward(*elements: Any) -> list[Any]:
+            outs, residuals, backward = forward(*elements)
+            parts[:] = [len(outs), backward]
+            return [*outs, *residuals]
+
+        both = _first_axis(*vmap_flat(flat_forward, xs, own_axes, size), size)
+        num_outs, backward = parts
+        return (
+            both[:num_outs],
+            both[num_outs:],
+            functools.partial(_batched_backward, backward, own_axes, size),
+        )
+
+    outs = custom_vjp_call(batched, batched_forward, *inputs[closed_over:])
+    return tuple(outs), (0,) * len(outs)
+
+
+def _first_axis(outs: Sequence[Any], axes: Sequence[int | None], size: int) -> list[Any]:
+    return [place_axis(y, axis, 0, size) for y, axis in zip(outs, axes, strict=True)]
+
+
+def _batched_backward(
+    backward: Backward, axes: Sequence[int | None], size: int, *values: Any
+) -> list[Any]:
+    """Cotangents of a batch; an input that is the same for the whole batch gets the sum over it."""
+    nonzero: list[bool] = []
+
+    def flat_backward(*elements: Any) -> list[Any]:
+        found = backward(*elements)
+        nonzero[:] = [ct is not None for ct in found]
+        return [ct for ct in found if ct is not None]
+
+    cts = iter(_first_axis(*vmap_flat(flat_backward, values, [0] * len(values), size), size))
+    result = []
+    for axis, has_ct in zip(axes, nonzero, strict=True):
+        ct = next(cts) if has_ct else None
+        if ct is not None:
+            ct = reduce_sum(ct, axes=(0,)) if axis is None else place_axis(ct, 0, axis, size)
+        result.append(ct)
+    return result
+
+
+custom_vjp_p = Primitive(
+    name="custom_vjp_call",
+    type=type_of_body,
+    numpy=lambda xp, *xs, body, **_: tuple(call_body(body, *xs)),
+    jvp=_jvp,
+    transpose=transpose_body,
+    batch=_batch,
+    lower=lower_body,
+    split=_jvp,
+)
+
+
+# The linear half: tangents of floating-point inputs to tangents of floating-point results
+
+
+def _push(
+    *values: Any, backward: Backward, residual_avals: Avals, in_avals: Avals, out_avals: Avals
+) -> tuple[Any, ...]:
+    """The linear half in forward mode, as the transpose of the backward rule."""
+    residuals, tangents = values[: len(residual_avals)], iter(values[len(residual_avals) :])
+    given = [next(tangents) if is_differentiable(aval) else None for aval in in_avals]
+    nonzero: list[bool] = []
+
+    def pull(*cts: Any) -> list[Any]:
+        found = _pull(backward, out_avals, residuals, cts)
+        nonzero[:] = [ct is not None for ct in found]
+        return [ct for ct in found if ct is not None]
+
+    float_avals = [aval for aval in out_avals if is_differentiable(aval)]
+    jaxpr = trace(pull, float_avals)
+    used = [t for t, is_used in zip(given, nonzero, strict=True) if is_used]
+    found = transpose_flat(jaxpr, [True] * len(float_avals), [None] * len(float_avals), used)
+    return tuple([instantiate(t, aval) for t, aval in zip(found, float_avals, strict=True)])
+
+
+def _pull(
+    backward: Backward, out_avals: Avals, residuals: Sequence[Any], cts: Sequence[Any]
+) -> list[Any]:
+    """The backward rule, with zeros for results that have no cotangent."""
+    given = iter(cts)
+    full = [
+        instantiate(next(given) if is_differentiable(aval) else None, aval) for aval in out_avals
+    ]
+    return list(backward(*residuals, *full))
+
+
+def _linear_type(*avals: Aval, out_avals: Avals, **_: Any) -> Avals:
+    return tuple([aval for aval in out_avals if is_differentiable(aval)])
+
+
+def _linear_transpose(
+    cts: Values,
+    inputs: Values,
+    *,
+    backward: Backward,
+    residual_avals: Avals,
+    in_avals: Avals,
+    out_avals: Avals,
+) -> Values:
+    residuals = inputs[: len(residual_avals)]
+    assert not any(isinstance(x, Linear) for x in residuals)
+    found = _pull(backward, out_avals, residuals, cts)
+    pairs = zip(found, in_avals, strict=True)
+    return (None,) * len(residuals) + tuple([ct for ct, aval in pairs if is_differentiable(aval)])
+
+
+def _linear_jvp(
+    primals: Values, tangents: Values, outs: None = None, **params: Any
+) -> tuple[Values, Values]:
+    found, out_tangents = jvp_flat(functools.partial(_push, **params), primals, tangents)
+    return tuple(found), tuple(out_tangents)
+
+
+def _linear_batch(
+    inputs: Values, axes: tuple[int | None, ...], size: int, **params: Any
+) -> tuple[Values, tuple[int | None, ...]]:
+    outs, out_axes = vmap_flat(functools.partial(_push, **params), inputs, axes, size)
+    return tuple(outs), tuple(out_axes)
+
+
+def _linear_lower(b: Any, *operands: Any, **params: Any) -> Values:
+    tangent_avals = [aval for aval in params["in_avals"] if is_differentiable(aval)]
+    jaxpr, consts = trace_closed(
+        functools.partial(_push, **params), [*params["residual_avals"], *tangent_avals]
+    )
+    assert not consts, "a backward rule in a compiled program closes over no values"
+    return tuple(lower_eqns(b, jaxpr, (), operands))
+
+
+custom_vjp_linear_p = Primitive(
+    name="custom_vjp_linear",
+    type=_linear_type,
+    numpy=lambda xp, *xs, **params: _push(*xs, **params),
+    jvp=_linear_jvp,
+    transpose=_linear_transpose,
+    batch=_linear_batch,
+    lower=_linear_lower,
+    split=_linear_jvp,
+)

@@ -27,6 +27,7 @@ from fnx.ops.checks import (
     is_scalar,
 )
 from fnx.ops.layout import broadcast_in_dim, expand, kept_batch_axis, move_axis, reduced, shifted
+from fnx.ops.precision import one_array
 
 NOT_LINEAR = NotLinear()
 
@@ -65,7 +66,7 @@ def elementwise(
     primitive = Primitive(
         name=name,
         type=type_rule or functools.partial(elementwise_type, name, arity, dtypes, result),
-        numpy=lambda xp, *xs, **params: (numpy(xp, *xs, **params),),
+        numpy=one_array(numpy),
         jvp=_sum_of_parts(jvp),
         transpose=_transpose_each(transpose),
         batch=lambda *args, **params: batch_elementwise(primitive, *args, **params),
@@ -221,7 +222,7 @@ def reduction(
     Args:
         name: the primitive's name.
         dtypes: the dtypes allowed.
-        numpy: ``numpy(xp, x, axes=axes) -> (out,)``.
+        numpy: ``numpy(xp, x, axes=axes)``, the eager meaning.
         jvp: the whole jvp rule.
         lower: ``lower(b, x, axes=axes) -> (out,)``.
     """
@@ -240,7 +241,7 @@ def reduction(
     primitive = Primitive(
         name=name,
         type=type_rule,
-        numpy=numpy,
+        numpy=one_array(numpy),
         jvp=jvp,
         transpose=NotLinear(f"{name} combines the elements of its operand with each other"),
         batch=batch,

@@ -107,7 +107,7 @@ def _batching_dims(rank: int) -> dict[str, Ints]:
 dynamic_slice_p = Primitive(
     name="dynamic_slice",
     type=_dynamic_slice_type,
-    numpy=lambda xp, x, *starts, sizes: (x[_clamped(x, starts, sizes)],),
+    numpy=lambda xp, x, *starts, sizes: (x[(*_clamped(x, starts, sizes), ...)],),
     jvp=lambda primals, ts, outs, *, sizes: (dynamic_slice(ts[0], *primals[1:], sizes=sizes),),
     transpose=_dynamic_slice_transpose,
     batch=_dynamic_slice_batch,

@@ -10,6 +10,7 @@ from fnx.core.trace import bind
 from fnx.ops.checks import check_axes, check_equal_dtypes, fail, integers, listed
 from fnx.ops.creation import zeros_like
 from fnx.ops.layout import batched, move_axis
+from fnx.ops.precision import one_array
 from fnx.ops.slicing import slice
 
 Ints = tuple[int, ...]
@@ -93,7 +94,7 @@ def _reverse_batch(
 reverse_p = Primitive(
     name="reverse",
     type=_reverse_type,
-    numpy=lambda xp, x, *, dimensions: (xp.flip(x, dimensions),),
+    numpy=one_array(lambda xp, x, *, dimensions: xp.flip(x, dimensions)),
     jvp=lambda primals, ts, outs, **params: (reverse(ts[0], **params),),
     transpose=lambda cts, inputs, **params: (
         None if cts[0] is None else reverse(cts[0], **params),

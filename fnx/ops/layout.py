@@ -15,7 +15,7 @@ from fnx.core.dtypes import NUMBERS
 from fnx.core.primitive import Linear, Primitive
 from fnx.core.trace import bind
 from fnx.ops.checks import check_axes, check_dtypes, check_shape, fail, integers
-from fnx.ops.precision import in_float32, lower_in_float32
+from fnx.ops.precision import in_float32, lower_in_float32, one_array
 
 
 def shifted(axes: tuple[int, ...], batch_axis: int) -> tuple[int, ...]:
@@ -263,7 +263,7 @@ def _reduce_sum_batch(
 reduce_sum_p = Primitive(
     name="reduce_sum",
     type=_reduce_sum_type,
-    numpy=lambda xp, x, *, axes: (_sum(xp, x, axes=axes),),
+    numpy=one_array(_sum),
     jvp=lambda primals, ts, outs, *, axes: (reduce_sum(ts[0], axes=axes),),
     transpose=lambda cts, inputs, *, axes: (
         None if cts[0] is None else spread(cts[0], inputs[0].aval.shape, axes),

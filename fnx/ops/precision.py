@@ -17,6 +17,16 @@ _WIDE_IN_HLO |= {f"i{bits}": f"int{bits}" for bits in (8, 16, 32, 64)}
 _WIDE_IN_HLO |= {f"ui{bits}": f"uint{bits}" for bits in (8, 16, 32, 64)}
 
 
+def one_array(rule: Callable[..., Any]) -> Callable[..., tuple[Any]]:
+    """A ``numpy`` rule, from a function of one result, which NumPy may make a scalar."""
+
+    def run(xp: Any, *xs: Any, **params: Any) -> tuple[Any]:
+        out = rule(xp, *xs, **params)
+        return (out if type(out) is xp.ndarray else xp.asarray(out),)
+
+    return run
+
+
 def in_float32(rule: Callable[..., Any]) -> Callable[..., Any]:
     """A rule that would round intermediate results: small floats reach it as float32."""
 

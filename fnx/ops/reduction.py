@@ -37,7 +37,7 @@ def _lower_by(op: str, identity: Callable[[np.dtype], Any]) -> Callable[..., tup
     return lambda b, x, *, axes: (lower(b, x, axes=axes),)
 
 
-def _reduce_by(name: str, identity: Callable[[np.dtype], Any]) -> Callable[..., tuple[Any]]:
+def _reduce_by(name: str, identity: Callable[[np.dtype], Any]) -> Callable[..., Any]:
     """A ``numpy`` rule: the reduction by a ufunc."""
 
     @in_float32
@@ -47,7 +47,7 @@ def _reduce_by(name: str, identity: Callable[[np.dtype], Any]) -> Callable[..., 
             return ufunc.reduce(x, axis=axes)
         return ufunc.reduce(x, axis=axes, initial=identity(x.dtype))
 
-    return lambda xp, x, *, axes: (run(xp, x, axes=axes),)
+    return run
 
 
 def _one(dtype: np.dtype) -> Any:
@@ -95,7 +95,7 @@ def _halves(x: Any, half: int) -> tuple[Any, Any, Any]:
 reduce_prod_p = reduction(
     "reduce_prod",
     dtypes=NUMBERS,
-    numpy=lambda xp, x, *, axes: (_product(xp, x, axes=axes),),
+    numpy=_product,
     jvp=_reduce_prod_jvp,
     lower=_lower_by("multiply", _one),
 )
@@ -159,7 +159,7 @@ def _all_ones(dtype: np.dtype) -> Any:
 reduce_and_p = reduction(
     "reduce_and",
     dtypes=BOOLS | INTS,
-    numpy=lambda xp, x, *, axes: (xp.bitwise_and.reduce(x, axis=axes),),
+    numpy=lambda xp, x, *, axes: xp.bitwise_and.reduce(x, axis=axes),
     jvp=_LOGIC,
     lower=_lower_by("and", _all_ones),
 )
@@ -177,7 +177,7 @@ def _zero(dtype: np.dtype) -> Any:
 reduce_or_p = reduction(
     "reduce_or",
     dtypes=BOOLS | INTS,
-    numpy=lambda xp, x, *, axes: (xp.bitwise_or.reduce(x, axis=axes),),
+    numpy=lambda xp, x, *, axes: xp.bitwise_or.reduce(x, axis=axes),
     jvp=_LOGIC,
     lower=_lower_by("or", _zero),
 )

@@ -57,7 +57,7 @@ slice_p = Primitive(
     name="slice",
     type=_slice_type,
     numpy=lambda xp, x, *, start, limit, strides: (
-        x[tuple(map(builtins.slice, start, limit, strides))],
+        x[(*map(builtins.slice, start, limit, strides), ...)],
     ),
     jvp=lambda primals, ts, outs, **params: (slice(ts[0], **params),),
     transpose=_slice_transpose,

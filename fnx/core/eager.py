@@ -132,7 +132,7 @@ def leaked(tracer: Tracer) -> LeakedTracerError:
         source=user_source(),
         hint=(
             "Functions given to jit, grad, vmap ... must return what they compute: a value\n"
-            "that is kept in a global, an attribute or a list means nothing after the function returned."
+            "kept in a global, an attribute or a list means nothing after the function returned."
         ),
     )
 

@@ -1,0 +1,110 @@
+"""The linear half of a custom VJP: tangents of float inputs to tangents of float results.
+
+Its transpose is the user's backward rule; run forwards, it is the transpose of that rule.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from fnx.control.body import Values
+from fnx.control.call import lower_eqns
+from fnx.core.avals import Aval
+from fnx.core.flatten import trace_closed
+from fnx.core.primitive import Linear, Primitive
+from fnx.core.trace import trace
+from fnx.transforms.jvp import jvp_flat
+from fnx.transforms.transpose import transpose_flat
+from fnx.transforms.vmap import vmap_flat
+from fnx.transforms.zeros import instantiate, is_differentiable
+
+Avals = tuple[Aval, ...]
+Backward = Callable[..., Sequence[Any]]  # (*residuals, *cts) -> a cotangent or None for each input
+
+
+def _push(
+    *values: Any, backward: Backward, residual_avals: Avals, in_avals: Avals, out_avals: Avals
+) -> tuple[Any, ...]:
+    """The linear half in forward mode, as the transpose of the backward rule."""
+    residuals, tangents = values[: len(residual_avals)], iter(values[len(residual_avals) :])
+    given = [next(tangents) if is_differentiable(aval) else None for aval in in_avals]
+    nonzero: list[bool] = []
+
+    def pull(*cts: Any) -> list[Any]:
+        found = _pull(backward, out_avals, residuals, cts)
+        nonzero[:] = [ct is not None for ct in found]
+        return [ct for ct in found if ct is not None]
+
+    float_avals = [aval for aval in out_avals if is_differentiable(aval)]
+    jaxpr = trace(pull, float_avals)
+    used = [t for t, is_used in zip(given, nonzero, strict=True) if is_used]
+    found = transpose_flat(jaxpr, [True] * len(float_avals), [None] * len(float_avals), used)
+    return tuple([instantiate(t, aval) for t, aval in zip(found, float_avals, strict=True)])
+
+
+def _pull(
+    backward: Backward, out_avals: Avals, residuals: Sequence[Any], cts: Sequence[Any]
+) -> list[Any]:
+    """The backward rule, with zeros for results that have no cotangent."""
+    given = iter(cts)
+    full = [
+        instantiate(next(given) if is_differentiable(aval) else None, aval) for aval in out_avals
+    ]
+    return list(backward(*residuals, *full))
+
+
+def _linear_type(*avals: Aval, out_avals: Avals, **_: Any) -> Avals:
+    return tuple([aval for aval in out_avals if is_differentiable(aval)])
+
+
+def _linear_transpose(
+    cts: Values,
+    inputs: Values,
+    *,
+    backward: Backward,
+    residual_avals: Avals,
+    in_avals: Avals,
+    out_avals: Avals,
+) -> Values:
+    residuals = inputs[: len(residual_avals)]
+    assert not any(isinstance(x, Linear) for x in residuals)
+    found = _pull(backward, out_avals, residuals, cts)
+    pairs = zip(found, in_avals, strict=True)
+    return (None,) * len(residuals) + tuple([ct for ct, aval in pairs if is_differentiable(aval)])
+
+
+def _linear_jvp(
+    primals: Values, tangents: Values, outs: None = None, **params: Any
+) -> tuple[Values, Values]:
+    found, out_tangents = jvp_flat(functools.partial(_push, **params), primals, tangents)
+    return tuple(found), tuple(out_tangents)
+
+
+def _linear_batch(
+    inputs: Values, axes: tuple[int | None, ...], size: int, **params: Any
+) -> tuple[Values, tuple[int | None, ...]]:
+    outs, out_axes = vmap_flat(functools.partial(_push, **params), inputs, axes, size)
+    return tuple(outs), tuple(out_axes)
+
+
+def _linear_lower(b: Any, *operands: Any, **params: Any) -> Values:
+    tangent_avals = [aval for aval in params["in_avals"] if is_differentiable(aval)]
+    jaxpr, consts = trace_closed(
+        functools.partial(_push, **params), [*params["residual_avals"], *tangent_avals]
+    )
+    assert not consts, "a backward rule in a compiled program closes over no values"
+    return tuple(lower_eqns(b, jaxpr, (), operands))
+
+
+custom_vjp_linear_p = Primitive(
+    name="custom_vjp_linear",
+    type=_linear_type,
+    numpy=lambda xp, *xs, **params: _push(*xs, **params),
+    jvp=_linear_jvp,
+    transpose=_linear_transpose,
+    batch=_linear_batch,
+    lower=_linear_lower,
+    split=_linear_jvp,
+)

@@ -69,8 +69,12 @@ def _merge(axes: Sequence[tuple[int, int, int]]) -> list[Axis]:
 
 def product_size(instr: Instruction) -> tuple[int, int, int, int]:
     """The sizes (b, m, n, k) of a ``dot_general``."""
-    lhs, rhs = (x.type.shape for x in instr.operands)
-    batch = math.prod(lhs[d] for d in attribute(instr, "lhs_batching_dimensions"))
-    k = math.prod(lhs[d] for d in attribute(instr, "lhs_contracting_dimensions"))
-    outer = max(batch * k, 1)
-    return batch, math.prod(lhs) // outer, math.prod(rhs) // outer, k
+    sizes = []
+    for operand, side in zip(instr.operands, ("lhs", "rhs"), strict=True):
+        shape = operand.type.shape
+        batch = attribute(instr, f"{side}_batching_dimensions")
+        contracted = attribute(instr, f"{side}_contracting_dimensions")
+        free = (n for d, n in enumerate(shape) if d not in batch and d not in contracted)
+        sizes.append(math.prod(free))
+    b, k = (math.prod(shape[d] for d in dims) for dims in (batch, contracted))
+    return b, *sizes, k

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from fnx_xla_lite.fusion.access import Access, has_interior_padding, is_elementwise
 from fnx_xla_lite.fusion.cost import COLUMNS, SCRATCH_BYTES, is_split, simple_reducers
-from fnx_xla_lite.fusion.graph import SAME, Edge, Graph, is_virtual
+from fnx_xla_lite.fusion.graph import SAME, Edge, Graph
 from fnx_xla_lite.fusion.groups import Dependencies, Group, result_type, spread_access
 from fnx_xla_lite.hlo.ir import Instruction, Value
 
@@ -249,6 +249,6 @@ def decide(graph: Graph) -> Decision:
     """Group the instructions of ``graph`` that are not virtual."""
     decision = Decision(graph)
     for instr in graph.body.instructions:
-        if not is_virtual(instr) and instr.op != "constant":
+        if not graph.is_virtual(instr) and instr.op != "constant":
             decision.place(instr)
     return decision

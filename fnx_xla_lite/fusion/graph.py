@@ -22,38 +22,48 @@ class Edge:
     relation: str | Access
 
 
-def is_virtual(instr: Instruction) -> bool:
-    """Whether an instruction is repeated inside every fusion that needs it, because it costs nothing there."""
-    if instr.op == "constant":
-        return splat_of(instr.attributes["value"]) is not None
-    return instr.op in ("broadcast_in_dim", "iota", "reshape")
-
-
-def direct_operands(instr: Instruction) -> tuple[Value, ...]:
-    """The operands that must lie in memory as they are, because they are read at other places than the result's."""
-    if instr.op == "dot_general":
-        return instr.operands
-    if instr.op in ("gather", "dynamic_slice", "scatter", "dynamic_update_slice"):
-        return instr.operands[:1]
-    if instr.op in ("while", "case") or is_rename(instr):
-        return instr.operands + tuple(v for r in instr.regions for v in free_values(r))
-    return ()
-
-
 def is_rename(instr: Instruction) -> bool:
-    """Whether the results are the operands' memory under other types."""
-    return instr.op == "optimization_barrier" or (
+    """Whether the results are the operands' memory under other types, and a fusion cannot look through."""
+    return instr.op in ("optimization_barrier", "reshape") or (
         instr.op == "bitcast_convert" and not is_elementwise(instr)
     )
 
 
-class Graph:
-    """Producers and edges of one computation."""
+def regroups(instr: Instruction) -> bool:
+    """Whether a reshape does more than add or drop axes of size 1."""
+    before, after = instr.operands[0].type.shape, instr.result.type.shape
+    return [n for n in before if n != 1] != [n for n in after if n != 1]
 
-    def __init__(self, body: Computation):
-        self.body = body
+
+class Graph:
+    """Producers and edges of one computation.
+
+    Fusions look through every reshape, unless ``strict``: then only through those that add or drop axes of size 1. A fusion
+    whose reshapes divide its index in ways that do not fit together needs the second.
+    """
+
+    def __init__(self, body: Computation, strict: bool = False):
+        self.body, self.strict = body, strict
         self.producers = {r: i for i in body.instructions for r in i.results}
         self.edges: dict[Instruction, tuple[Edge, ...]] = {}
+
+    def is_virtual(self, instr: Instruction) -> bool:
+        """Whether an instruction is repeated inside every fusion that needs it, because it costs nothing there."""
+        if instr.op == "constant":
+            return splat_of(instr.attributes["value"]) is not None
+        if instr.op == "reshape":
+            return not (self.strict and regroups(instr))
+        return instr.op in ("broadcast_in_dim", "iota")
+
+    def direct_operands(self, instr: Instruction) -> tuple[Value, ...]:
+        """The operands that must lie in memory as they are, because they are read at other places than the result's."""
+        if instr.op == "dot_general":
+            return instr.operands
+        if instr.op in ("gather", "dynamic_slice", "scatter", "dynamic_update_slice"):
+            return instr.operands[:1]
+        if instr.op in ("while", "case") or (is_rename(instr) and not self.is_virtual(instr)):
+            return instr.operands + tuple(v for r in instr.regions for v in free_values(r))
+        return ()
 
     def edges_of(self, instr: Instruction) -> tuple[Edge, ...]:
         """The sources that an instruction reads, looking through what is virtual."""
@@ -80,7 +90,7 @@ class Graph:
     def _resolve(self, value: Value, relation: str | Access) -> Edge | None:
         while True:
             instr = self.producers.get(value)
-            if instr is None or not is_virtual(instr):
+            if instr is None or not self.is_virtual(instr):
                 return Edge(value, relation)
             if not instr.operands:
                 return None

@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from fnx_xla_lite.fusion.cuts import NONE, extents_of, find_cuts, natural_cuts
 from fnx_xla_lite.fusion.decide import Decision, decide
-from fnx_xla_lite.fusion.graph import Graph, direct_operands, is_rename, is_virtual
+from fnx_xla_lite.fusion.graph import Graph, is_rename, regroups
 from fnx_xla_lite.fusion.groups import Group
 from fnx_xla_lite.fusion.prepare import prepare
 from fnx_xla_lite.fusion.recompute import recompute
@@ -61,10 +62,31 @@ def fuse_computation(
         outer: constants of enclosing computations, which may be repeated here.
     """
     body = _with_outer_constants(body, outer)
-    graph = Graph(body)
+    fused = _fuse(Graph(body), takes)
+    if all(_is_affine(i) for i in fused.instructions if i.op == "fusion"):
+        return fused
+    return _fuse(Graph(body, strict=True), takes)
+
+
+def _fuse(graph: Graph, takes: Pairs) -> Computation:
     decision = decide(graph)
     copied = recompute(graph, decision)
     return _Outliner(graph, decision, copied).run(takes)
+
+
+def _is_affine(fusion: Instruction) -> bool:
+    """Whether a fusion's reshapes divide its index in ways that fit together."""
+    (body,) = fusion.regions
+    if not any(i.op == "reshape" and regroups(i) for i in body.instructions):
+        return True
+    cuts = find_cuts(body)
+    wanted = [*body.results, *(x for i in body.instructions if i.op == "reduce" for x in i.operands)]
+    wanted += [i.result for i in body.instructions if i.op == "dot_general"]
+    by_size: dict[int, frozenset[int]] = {}
+    for value in wanted:
+        size = value.type.size
+        by_size[size] = by_size.get(size, NONE) | cuts.get(value, NONE) | natural_cuts(value.type.shape)
+    return all(extents_of(cuts, size) is not None for size, cuts in by_size.items())
 
 
 def _with_outer_constants(body: Computation, outer: dict[Value, Instruction]) -> Computation:
@@ -137,7 +159,7 @@ class _Outliner:
         while todo:
             value = todo.pop()
             instr = self.graph.producers.get(value)
-            if instr is not None and is_virtual(instr):
+            if instr is not None and self.graph.is_virtual(instr):
                 todo += instr.operands
             else:
                 yield value
@@ -153,11 +175,11 @@ class _Outliner:
         while todo:
             value = todo.pop()
             instr = self.graph.producers.get(value)
-            if instr is None or (instr not in own and not is_virtual(instr)):
+            if instr is None or (instr not in own and not self.graph.is_virtual(instr)):
                 leaves[value] = None
             elif instr not in inside:
                 inside.add(instr)
-                direct = direct_operands(instr)
+                direct = self.graph.direct_operands(instr)
                 leaves.update(dict.fromkeys(direct))
                 todo += [x for x in instr.operands if x not in direct]
                 todo += [x for r in instr.regions if not direct for x in free_values(r)]
@@ -210,7 +232,7 @@ class _Outliner:
 
     def _write_control(self, instr: Instruction) -> None:
         constants = {
-            i.result: i for i in self.graph.body.instructions if i.op == "constant" and is_virtual(i)
+            i.result: i for i in self.graph.body.instructions if i.op == "constant" and self.graph.is_virtual(i)
         }
         regions = []
         for number, region in enumerate(instr.regions):

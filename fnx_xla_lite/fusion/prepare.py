@@ -59,6 +59,7 @@ class Writer:
     def scalar(self, instr: Instruction, value: float, dtype: str) -> Value:
         """A rank-0 constant."""
         array = np.array(value).astype(to_numpy(dtype))
+        array.setflags(write=False)
         return self.add(instr, "constant", (), TensorType((), dtype), value=array)
 
     def convert(self, instr: Instruction, x: Value, dtype: str) -> Value:

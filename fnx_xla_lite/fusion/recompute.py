@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fnx_xla_lite.fusion.cost import RELOAD, flops, is_expensive, size_in_bytes
 from fnx_xla_lite.fusion.decide import Decision
-from fnx_xla_lite.fusion.graph import Graph, direct_operands
+from fnx_xla_lite.fusion.graph import Graph
 from fnx_xla_lite.fusion.groups import Group
 from fnx_xla_lite.hlo.ir import Instruction, Value
 from fnx_xla_lite.hlo.opset import SCALAR_OPS
@@ -21,7 +21,7 @@ def find_readers(graph: Graph, decision: Decision) -> dict[Value, set[Group | No
         if group is not None:
             for edge in graph.edges_of(instr):
                 readers.setdefault(edge.source, set()).add(group)
-            for operand in direct_operands(instr):
+            for operand in graph.direct_operands(instr):
                 readers.setdefault(graph.memory(operand), set()).add(None)
     for result in graph.body.results:
         readers.setdefault(graph.memory(result), set()).add(None)

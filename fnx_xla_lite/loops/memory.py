@@ -18,6 +18,7 @@ class Storage:
 
     Attributes:
         size: bytes.
+        type: of the parameter or result that it is, or of the value that made it.
         place: as in ``Slot``; the index of an arena storage is settled by ``pack``.
         first: the step that writes it first; -1 for what exists before the program runs.
         last: the last step that needs its content.
@@ -28,6 +29,7 @@ class Storage:
     """
 
     size: int
+    type: TensorType
     place: str = "arena"
     index: int = -1
     first: int = -1
@@ -59,14 +61,16 @@ def is_free(old: Storage, new: Storage, position: int) -> bool:
         return old.heir.root() is new and old.body_last <= position
     if old.last > position:
         return False
-    return old.place == "arena" or (old.donated and new.place == "result")
+    return old.place == "arena" or (
+        old.donated and new.place == "result" and old.type == new.type
+    )
 
 
 def take_over(old: Storage, new: Storage) -> None:
     """Let ``new`` live in the memory of ``old``."""
     old, new = old.root(), new.root()
     if new.place == "result" and old.place == "arena":
-        old.place, old.index = new.place, new.index
+        old.place, old.index, old.type = new.place, new.index, new.type
     old.donated = False
     old.first, old.last = min(old.first, new.first), max(old.last, new.last)
     if new.heir is not None:

@@ -39,6 +39,7 @@ class Scope:
     depth: int
     stmts: list[Stmt] = field(default_factory=list)
     known: dict[tuple[Value, Affine], Term] = field(default_factory=dict)
+    hoisted: dict[Expr, Term] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +170,11 @@ class Nest:
         """Name what does not vary in the scope ``depth``."""
         if self.guarded or term.depth >= depth or isinstance(term.expr, Const | Read | Coord):
             return term
-        return self.name(term)
+        hoisted = self.scopes[term.depth].hoisted
+        found = hoisted.get(term.expr)
+        if found is None:
+            found = hoisted[term.expr] = self.name(term)
+        return found
 
     def load(self, buffer: str, value: Value, flat: Affine) -> Term:
         """Read memory; what this kernel writes is not hoisted."""
@@ -214,5 +219,5 @@ def _use_counts(body: Computation) -> dict[Value, int]:
         for result in instr.results:
             uses.setdefault(result, 0)
     for result in body.results:
-        uses[result] += 1
+        uses[result] = uses.get(result, 0) + 1
     return uses

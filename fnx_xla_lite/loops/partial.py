@@ -16,7 +16,7 @@ from fnx_xla_lite.loops.ir import Affine, Const, Init, Kernel, Read, Store, Upda
 from fnx_xla_lite.loops.nest import Nest
 from fnx_xla_lite.loops.phases import full_results
 from fnx_xla_lite.loops.reductions import Space, make_space
-from fnx_xla_lite.loops.schedule import PARTIAL
+from fnx_xla_lite.loops.schedule import PARTIAL, PARTIAL_ROWS
 
 
 def split_body(body: Computation) -> tuple[Computation, Computation] | None:
@@ -94,7 +94,8 @@ def _chunked_atom(nest: Nest, space: Space) -> tuple[str, int]:
     inner = 1
     for extent in others:
         inner *= extent
-    return atom, min(max(1, PARTIAL // inner), nest.extents[atom])
+    least = PARTIAL_ROWS if space.last_is_kept else 1
+    return atom, min(max(least, PARTIAL // inner), nest.extents[atom])
 
 
 def build_first_stage(body: Computation, name: str, location: str | None) -> Kernel:

@@ -75,7 +75,7 @@ def _find_stored(body: Computation, plan: Phases, full: Iterable[Value]) -> None
     """Walk from what each phase needs to values of earlier phases that cost too much to compute again."""
     producers = {r: i for i in body.instructions for r in i.results}
     size = next(i for i in body.instructions if i.op == "reduce").operands[0].type.size
-    costs = _tree_costs(body)
+    costs = _tree_costs(body, set())
     order = {r: n for n, i in enumerate(body.instructions) for r in i.results}
     todo = [(r, plan.phase[r]) for r in full]
     for phase, reduces in enumerate(plan.reduces):
@@ -93,14 +93,28 @@ def _find_stored(body: Computation, plan: Phases, full: Iterable[Value]) -> None
             if need not in seen:
                 seen.add(need)
                 todo.append(need)
-    plan.stored = sorted(stored, key=order.__getitem__)
+    candidates = sorted(stored, key=order.__getitem__)
+    kept: set[Value] = set()
+    for value in candidates:  # one that is cheap to make from those before it need not be kept
+        if _tree_costs(body, kept)[value] > RELOAD or value in full:
+            kept.add(value)
+    plan.stored = [value for value in candidates if value in kept]
 
 
-def _tree_costs(body: Computation) -> dict[Value, int]:
-    """Additions to compute one element from memory and from reduced values."""
-    costs: dict[Value, int] = dict.fromkeys(body.parameters, 0)
+def _tree_costs(body: Computation, stored: set[Value]) -> dict[Value, int]:
+    """Additions and loads for one element, from memory, stored values and reduced values."""
+    costs: dict[Value, int] = {}
     for instr in body.instructions:
-        total = 0 if instr.op == "reduce" else flops(instr) + sum(costs[x] for x in instr.operands)
+        total = flops(instr)
+        if instr.op == "reduce":
+            total = 0
+        else:
+            total += sum(costs[x] if x in costs and x not in stored else _load(x) for x in instr.operands)
         for result in instr.results:
             costs[result] = min(total, 1 << 30)
     return costs
+
+
+def _load(value: Value) -> int:
+    """What it costs to read a value from memory: nothing for what is read once and kept in a register."""
+    return int(value.type.size > 1)

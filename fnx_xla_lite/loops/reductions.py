@@ -15,9 +15,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from fnx_xla_lite.fusion.access import Access, cuts_needed, make_access, row_major
+from fnx_xla_lite.fusion.access import Access, cuts_needed, row_major
 from fnx_xla_lite.fusion.cost import COLUMNS, SCRATCH_BYTES, simple_reducers
 from fnx_xla_lite.fusion.cuts import NONE, extents_of, find_cuts, natural_cuts
+from fnx_xla_lite.fusion.groups import spread_access
 from fnx_xla_lite.hlo.dtypes import itemsize
 from fnx_xla_lite.hlo.ir import Computation, Instruction, Value
 from fnx_xla_lite.loops.affine import ZERO, add, variable
@@ -65,17 +66,10 @@ def build_reduction(body: Computation, name: str, location: str | None) -> Kerne
     return nest.finish(name, location)
 
 
-def kept_access(reduce: Instruction) -> Access:
-    """The access map that spreads the kept space over the unreduced one."""
-    shape, dimensions = reduce.operands[0].type.shape, reduce.attributes["dimensions"]
-    strides = iter(row_major(reduce.results[0].type.shape))
-    return make_access(shape, tuple(0 if d in dimensions else next(strides) for d in range(len(shape))))
-
-
 def make_space(nest: Nest, reduce: Instruction) -> Space:
     """Divide the unreduced space into atoms, as the reads of the fusion need it."""
     shape, size = reduce.operands[0].type.shape, reduce.operands[0].type.size
-    access = kept_access(reduce)
+    access = spread_access(shape, tuple(reduce.attributes["dimensions"]))
     extents = _extents(nest.body, shape, size, reduce.results[0].type.size, access)
     space, step = Space(), size
     for extent in extents:

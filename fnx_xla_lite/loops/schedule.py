@@ -10,3 +10,4 @@ PARTIAL = 8192  # elements that one task of a split reduction sums
 def worth_chunking(extent: int, outer: int) -> bool:
     """Whether a loop of ``extent`` inside ``outer`` parallel iterations is cut into parallel chunks."""
     return extent > 2 * CHUNK and outer < FEW_TASKS
+PARTIAL_ROWS = 32  # at least so many rows make one partial row of a split column reduction

@@ -107,7 +107,8 @@ class _Tracer:
         """Let a value be the result ``number``, or copy it there."""
         home = self.read(value).root()
         if home.place == "arena":
-            home.place, home.index, home.last = "result", number, FOREVER
+            home.place, home.index, home.type = "result", number, value.type
+            home.last = FOREVER
             return home
         target = self.new(value.type, "result", number)
         target.last = FOREVER
@@ -117,7 +118,8 @@ class _Tracer:
     def new(self, kind: TensorType, place: str = "arena", index: int = -1) -> Storage:
         """A storage that is first written now."""
         first = -1 if place in ("parameter", "constant") else self.position
-        storage = Storage(kind.size * itemsize(kind.dtype), place, index, first, first)
+        size = kind.size * itemsize(kind.dtype)
+        storage = Storage(size, kind, place, index, first, first)
         self.layout.storages.append(storage)
         return storage
 

@@ -159,7 +159,7 @@ def _scatter_element(nest: Nest, instr: Instruction, places: list[Affine]) -> No
     inside: Expr | None = None
     for part, axis in enumerate(_indexed(instr)):
         place = index_place(indices, attrs["index_vector_dim"], batch, part)
-        start = _as_i64(value_at(nest, indices, place), target[axis])
+        start = _as_i64(nest, value_at(nest, indices, place), target[axis])
         start = nest.name(start).expr
         size = operand.type.shape[axis]
         inside = _both(inside, _within(start, size))
@@ -173,14 +173,14 @@ def _scatter_element(nest: Nest, instr: Instruction, places: list[Affine]) -> No
     nest.emit(Store("out0", home, new))
 
 
-def _as_i64(start: Term, plus: Affine) -> Term:
+def _as_i64(nest: Nest, start: Term, plus: Affine) -> Term:
     """``start + plus`` without overflow."""
     expr = start.expr
     if expr.dtype != "i64":
         expr = Apply("convert", (expr,), "i64")
     if plus.terms or plus.offset:
         expr = Apply("add", (expr, Coord(plus, "i64")), "i64")
-    return Term(expr, start.depth)
+    return Term(expr, max(start.depth, nest.affine_depth(plus)))
 
 
 def _within(start: Expr, size: int) -> Expr:

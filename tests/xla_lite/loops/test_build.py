@@ -1,0 +1,53 @@
+"""Law: executing the program of a module over planned memory gives what the HLO interpreter gives."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from fnx_xla_lite.hlo import verify as hlo_verify
+from fnx_xla_lite.hlo.interpret import interpret
+from fnx_xla_lite.fusion.outline import fuse
+from fnx_xla_lite.loops.build import build_program
+from fnx_xla_lite.loops.execute import execute
+from tests.xla_lite.loops.cases import CASES, build
+
+TOLERANCE = {"bf16": 3e-2, "f16": 5e-3, "f32": 2e-5, "f64": 1e-12}
+
+
+def assert_same(got, wanted, types):
+    for number, (x, y, kind) in enumerate(zip(got, wanted, types, strict=True)):
+        assert x.shape == kind.shape
+        if kind.dtype in TOLERANCE:
+            wide, tolerance = np.float64, TOLERANCE[kind.dtype]
+            np.testing.assert_allclose(
+                x.astype(wide), y.astype(wide), rtol=tolerance, atol=tolerance * 10, err_msg=str(number)
+            )
+        else:
+            np.testing.assert_array_equal(x, y, err_msg=str(number))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_program_means_what_the_module_means(name):
+    module, arrays = build(name)
+    wanted = interpret(module, *arrays)
+    fused = hlo_verify.verify(fuse(module))
+    types = [r.type for r in module.main.body.results]
+    assert_same(interpret(fused, *arrays), wanted, types)
+    given = [a.copy() for a in arrays]
+    assert_same(execute(build_program(fused), *given), wanted, types)
+    for before, after in zip(arrays, given, strict=True):
+        np.testing.assert_array_equal(before, after)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_donated_parameters_change_nothing_but_memory(name):
+    module, arrays = build(name)
+    wanted = interpret(module, *arrays)
+    everything = frozenset(range(len(arrays)))
+    donating = replace(module, functions=(replace(module.main, donated=everything),))
+    program = build_program(donating)
+    got = execute(program, *[a.copy() for a in arrays])
+    assert_same(got, wanted, [r.type for r in module.main.body.results])

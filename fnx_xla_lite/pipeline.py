@@ -41,14 +41,24 @@ class Pass:
 
 PASSES = (
     Pass("inline_calls", inline_calls, "one function: everything after it sees across calls"),
-    Pass("canonicalize", canonicalize, "one spelling for each thing, so that later passes match fewer"),
-    Pass("constant_fold", constant_fold, "what is known is computed once, and algebra sees numbers"),
+    Pass(
+        "canonicalize",
+        canonicalize,
+        "one spelling for each thing, so that later passes match fewer",
+    ),
+    Pass(
+        "constant_fold", constant_fold, "what is known is computed once, and algebra sees numbers"
+    ),
     Pass("algebraic", algebraic, "x + 0, x * 1, x - x: what transforms leave behind"),
-    Pass("reshapes", reshapes, "reshapes and transposes meet, vanish, or become strides of a product"),
+    Pass(
+        "reshapes", reshapes, "reshapes and transposes meet, vanish, or become strides of a product"
+    ),
     Pass("cse", cse, "equal values once; after the passes that make values equal"),
     Pass("dce", dce, "what nobody reads any more"),
 )
-FUSE = Pass("fused", fuse, "one kernel for each group: intermediate values stay in registers and cache")
+FUSE = Pass(
+    "fused", fuse, "one kernel for each group: intermediate values stay in registers and cache"
+)
 BACKENDS: dict[str, Callable[[], Backend]] = {"cpu": cpu_backend}
 
 

@@ -85,7 +85,11 @@ class Executable:
         self._keep = keep
         self._call = _Entry(entry)
         self._parameters = tuple((to_numpy(t.dtype), t.shape) for t in program.parameters)
-        self._results = tuple(map(_maker, program.results))
+        aliased = {result for result, _ in program.aliases}
+        self._results = tuple(
+            _no_array if number in aliased else _maker(kind)
+            for number, kind in enumerate(program.results)
+        )
 
     def __call__(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
         """Run the program.
@@ -126,7 +130,9 @@ class Executable:
         pool = native_pool.support()
         arena = pool.allocate(self.arena_bytes)
         if not arena:
-            raise MemoryError(f"{self.program.name}: no memory for {self.arena_bytes} bytes of arena")
+            raise MemoryError(
+                f"{self.program.name}: no memory for {self.arena_bytes} bytes of arena"
+            )
         try:
             self._call(*pointers, arena)
         finally:
@@ -139,7 +145,9 @@ class Executable:
         wanted = TensorType(shape, from_numpy(dtype))
         what = f"{self.program.name}: argument {position} is"
         if array.dtype.newbyteorder("=") != dtype:
-            raise TypeError(f"{what} of dtype {array.dtype}, expected {wanted}; use astype({dtype})")
+            raise TypeError(
+                f"{what} of dtype {array.dtype}, expected {wanted}; use astype({dtype})"
+            )
         if array.shape != shape:
             raise ValueError(f"{what} of shape {array.shape}, expected {wanted}")
         return np.require(array, dtype, ["C", "A"]).view(np.ndarray)
@@ -154,6 +162,10 @@ def _owned(arrays: list[np.ndarray], position: int) -> np.ndarray:
         copy[...] = mine
         return copy
     return mine
+
+
+def _no_array() -> None:
+    """The place of a result that will be a donated argument."""
 
 
 def _maker(kind: TensorType) -> Callable[[], np.ndarray]:

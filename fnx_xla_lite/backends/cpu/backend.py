@@ -10,6 +10,7 @@ import ctypes
 import functools
 import hashlib
 import importlib.resources
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import llvmlite
@@ -18,13 +19,13 @@ import numpy as np
 from fnx_xla_lite.backends.base import NativeProgram
 from fnx_xla_lite.backends.cpu.cost import program_nanoseconds
 from fnx_xla_lite.backends.cpu.emit_types import constant_bytes
-from fnx_xla_lite.backends.cpu.engine import Library, emit_assembly, emit_object, load_objects
+from fnx_xla_lite.backends.cpu.engine import Library, emit_assembly, emit_objects, load_objects
 from fnx_xla_lite.backends.cpu.program import (
     CONSTANTS,
     ENTRY,
     PARALLEL_FOR,
     SCRATCH,
-    emit_program,
+    emit_modules,
     program_text,
 )
 from fnx_xla_lite.backends.cpu.target import Target, host
@@ -45,27 +46,30 @@ class CpuBackend:
     def compile_program(self, program: Program) -> NativeProgram:
         """Compile all kernels of ``program`` and its entry function, or load them from the cache."""
         key = _key(program, self.target)
-        data = self.cache.get(key) if self.cache else None
-        library = _try_load(data) if data is not None else None
+        packed = self.cache.get(key) if self.cache else None
+        library = _try_load(packed) if packed is not None else None
         if library is None:
-            data = emit_object(str(emit_program(program, self.target)), self.target)
-            library = _load(data)
+            objects = emit_objects(emit_modules(program, self.target), self.target)
+            library, packed = _load(objects), pack(objects)
             if self.cache:
-                self.cache.put(key, data)
-        assert data is not None
+                self.cache.put(key, packed)
+        assert packed is not None
         constants = _fill_constants(library, program)
-        texts = {"llvm": lambda: self.llvm_text(program), "assembly": lambda: self.assembly(program)}
-        keep = (library, constants)
+        texts = {
+            "llvm": lambda: "\n".join(self.llvm_texts(program)),
+            "assembly": lambda: "\n".join(self.assembly_texts(program)),
+        }
         cost = program_nanoseconds(program, self.target)
-        return NativeProgram(library.address(ENTRY), texts, cost, len(data), keep)
+        keep = (library, constants)
+        return NativeProgram(library.address(ENTRY), texts, cost, len(packed), keep)
 
-    def llvm_text(self, program: Program) -> str:
-        """The LLVM IR of ``program``."""
-        return str(emit_program(program, self.target))
+    def llvm_texts(self, program: Program) -> list[str]:
+        """The LLVM IR of ``program``, module by module; the entry stands in the last."""
+        return [str(module) for module in emit_modules(program, self.target)]
 
-    def assembly(self, program: Program) -> str:
-        """The assembly of ``program``."""
-        return emit_assembly(self.llvm_text(program), self.target)
+    def assembly_texts(self, program: Program) -> list[str]:
+        """The assembly of ``program``, module by module."""
+        return [emit_assembly(text, self.target) for text in self.llvm_texts(program)]
 
 
 def cpu_backend() -> CpuBackend:
@@ -73,18 +77,39 @@ def cpu_backend() -> CpuBackend:
     return CpuBackend(host(), object_cache())
 
 
-def _load(data: bytes) -> Library:
+def _load(objects: Sequence[bytes]) -> Library:
     symbols = pool().symbols
     imports = {name: symbols[name] for name in (PARALLEL_FOR, SCRATCH)}
-    return load_objects([data], imports, (ENTRY, CONSTANTS))
+    return load_objects(objects, imports, (ENTRY, CONSTANTS))
 
 
-def _try_load(data: bytes) -> Library | None:
-    """A cached object loaded, or None where it is no object of ours."""
+def _try_load(packed: bytes) -> Library | None:
+    """A cached program loaded, or None where it is none of ours."""
     try:
-        return _load(data)
-    except BackendError:
+        return _load(unpack(packed))
+    except (BackendError, ValueError):
         return None
+
+
+def pack(objects: Sequence[bytes]) -> bytes:
+    """Objects as one run of bytes: each with its length before it."""
+    return b"".join(len(data).to_bytes(8, "little") + data for data in objects)
+
+
+def unpack(packed: bytes) -> list[bytes]:
+    """The objects that were packed.
+
+    Raises:
+        ValueError: they were not.
+    """
+    objects, place = [], 0
+    while place < len(packed):
+        size = int.from_bytes(packed[place : place + 8], "little")
+        objects.append(packed[place + 8 : place + 8 + size])
+        if len(objects[-1]) != size:
+            raise ValueError("the packed objects are cut off")
+        place += 8 + size
+    return objects
 
 
 def _fill_constants(library: Library, program: Program) -> tuple[np.ndarray, ...]:
@@ -98,7 +123,14 @@ def _fill_constants(library: Library, program: Program) -> tuple[np.ndarray, ...
 
 def _key(program: Program, target: Target) -> str:
     """Hash of all that the object code depends on."""
-    parts = (program_text(program), target.triple, target.cpu, target.features, target.name, _sources())
+    parts = (
+        program_text(program),
+        target.triple,
+        target.cpu,
+        target.features,
+        target.name,
+        _sources(),
+    )
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 

@@ -25,7 +25,9 @@ from fnx_xla_lite.hlo.dtypes import itemsize
 from fnx_xla_lite.loops import ir as loops
 
 TASK = ir.FunctionType(ir.VoidType(), [POINTER, POINTER, I64, I64])
-_STACK_SCRATCH = 16 * 1024  # bytes of scratch rows that go to the stack; larger ones use the thread's memory
+_STACK_SCRATCH = (
+    16 * 1024
+)  # bytes of scratch rows that go to the stack; larger ones use the thread's memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +44,14 @@ class KernelCode:
     contiguous: bool = False
 
 
-def emit_kernel(
-    module: ir.Module, kernel: loops.Kernel, target: Target, name: str
-) -> KernelCode:
+def emit_kernel(module: ir.Module, kernel: loops.Kernel, target: Target, name: str) -> KernelCode:
     """Emit ``kernel`` into ``module`` under a name that begins with ``name``."""
     if len(kernel.body) == 1 and isinstance(kernel.body[0], loops.Matmul):
         return _emit_product(module, replace(kernel, name=name), kernel.body[0], target)
     return _emit_nest(module, expand_matmul(kernel), target, name)
 
 
-def _emit_nest(
-    module: ir.Module, kernel: loops.Kernel, target: Target, name: str
-) -> KernelCode:
+def _emit_nest(module: ir.Module, kernel: loops.Kernel, target: Target, name: str) -> KernelCode:
     facts = Facts(kernel, target)
     function = ir.Function(module, TASK, name)
     prefix, body = parallel_prefix(kernel)

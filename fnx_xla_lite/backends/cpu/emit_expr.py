@@ -44,9 +44,7 @@ def emit_expr(scope: Scope, expr: loops.Expr) -> ir.Value:
     return value
 
 
-def _memory_key(
-    scope: Scope, expr: loops.Expr, names: frozenset[str], home: int
-) -> object | None:
+def _memory_key(scope: Scope, expr: loops.Expr, names: frozenset[str], home: int) -> object | None:
     """Under which key the value may be used again at ``home``; None where it may change there or is cheap."""
     if isinstance(expr, loops.Load):
         return expr if all(isinstance(index, loops.Affine) for index in expr.indices) else None
@@ -71,7 +69,9 @@ def _emit(scope: Scope, expr: loops.Expr) -> ir.Value:
 
 def _emit_apply(scope: Scope, expr: loops.Apply) -> ir.Value:
     args = [emit_expr(scope, arg) for arg in expr.args]
-    return apply(scope.builder, expr.op, args, [a.dtype for a in expr.args], expr.dtype, expr.detail)
+    return apply(
+        scope.builder, expr.op, args, [a.dtype for a in expr.args], expr.dtype, expr.detail
+    )
 
 
 def apply(
@@ -128,7 +128,7 @@ def _emit_guard(scope: Scope, expr: loops.Guard) -> ir.Value:
 
 
 def _inside(builder: ir.IRBuilder, index: ir.Value, expr: loops.Guard) -> ir.Value:
-    """lower <= index < upper, as one unsigned comparison."""
+    """Lower <= index < upper, as one unsigned comparison."""
     moved = builder.sub(index, constant(index.type, expr.lower))
     return builder.icmp_unsigned("<", moved, constant(index.type, max(expr.upper - expr.lower, 0)))
 

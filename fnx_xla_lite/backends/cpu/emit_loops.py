@@ -21,9 +21,7 @@ from fnx_xla_lite.backends.cpu.emit_types import (
     I32,
     I64,
     constant_of,
-    lanes_of,
     register_dtype,
-    register_type,
     splat,
     vector_of,
 )
@@ -215,9 +213,7 @@ def _set_carried(scope: Scope, values: dict[Key, ir.Value]) -> None:
             scope.partials[key] = value
 
 
-def _when(
-    scope: Scope, condition: ir.Value, loop: loops.Loop, emit: Callable[[], None]
-) -> None:
+def _when(scope: Scope, condition: ir.Value, loop: loops.Loop, emit: Callable[[], None]) -> None:
     """``if condition: emit()``, with the accumulators of ``loop`` joined afterwards."""
     outer, before = scope.builder, _carried(scope, loop)
     block = outer.append_basic_block("then")

@@ -91,9 +91,7 @@ def _store_lanes(scope: Scope, place: Place, raw: ir.Value, kind: ir.Type, align
         _call(builder, name, ir.VoidType(), arguments)
 
 
-def _place(
-    scope: Scope, buffer: str, indices: tuple[loops.Index, ...], emit: EmitExpr
-) -> Place:
+def _place(scope: Scope, buffer: str, indices: tuple[loops.Index, ...], emit: EmitExpr) -> Place:
     """Split a position into an address that is the same for all lanes, a lane step, and data-dependent offsets."""
     shape = scope.facts.buffers[buffer].shape
     affine = flattened(shape, indices)
@@ -202,9 +200,7 @@ def _suffix(kind: ir.Type) -> str:
     return "p0" if kind == POINTER else kind.intrinsic_name
 
 
-def _call(
-    builder: ir.IRBuilder, name: str, result: ir.Type, arguments: list[ir.Value]
-) -> ir.Value:
+def _call(builder: ir.IRBuilder, name: str, result: ir.Type, arguments: list[ir.Value]) -> ir.Value:
     """Call an intrinsic, declared once per module."""
     module = builder.module
     function = module.globals.get(name)

@@ -107,9 +107,7 @@ def from_memory(builder: ir.IRBuilder, raw: ir.Value, dtype: str) -> ir.Value:
         return builder.fpext(raw, vector_of(F32, lanes))
     if dtype == "bf16":
         bits = builder.zext(raw, vector_of(I32, lanes))
-        return builder.bitcast(
-            builder.shl(bits, constant(bits.type, 16)), vector_of(F32, lanes)
-        )
+        return builder.bitcast(builder.shl(bits, constant(bits.type, 16)), vector_of(F32, lanes))
     if dtype == "f8E5M2":
         # an f8E5M2 is the upper half of an f16
         bits = builder.zext(raw, vector_of(I16, lanes))

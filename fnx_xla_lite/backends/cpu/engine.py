@@ -6,21 +6,27 @@ runs: the emitters write the vectors, hoist and unroll by themselves, and LLVM's
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import itertools
+import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import llvmlite.binding as llvm
+from llvmlite.binding import ffi
 
 from fnx_xla_lite.backends.cpu.target import Target
 from fnx_xla_lite.errors import BackendError
 
 _OPT = 2
+_MOST_COMPILERS = 4
 _numbers = itertools.count()
 _lock = threading.Lock()
+_of_thread = threading.local()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,21 +40,52 @@ class Library:
         return self.tracker[symbol]
 
 
-def emit_object(text: str, target: Target, opt: int = _OPT) -> bytes:
-    """Compile LLVM IR text to an object file's bytes.
+def emit_object(text: str, target: Target) -> bytes:
+    """Compile LLVM IR text to an object file's bytes; may run in several threads at once.
 
     Raises:
         BackendError: LLVM refuses the text, which is a bug of ours.
     """
     context = llvm.create_context()
-    module = _parsed(text, context)
-    return target.machine(opt).emit_object(module)
+    module, machine = _parsed(text, context), _machine(target)
+    message = ctypes.c_char_p()
+    buffer = _unlocked("LLVMPY_TargetMachineEmitToMemory")(
+        machine, module, 1, ctypes.byref(message)
+    )
+    if not buffer:
+        raise BackendError(f"LLVM cannot make code of what was emitted for it: {message.value!r}")
+    try:
+        start, size = ffi.lib.LLVMPY_GetBufferStart(buffer), ffi.lib.LLVMPY_GetBufferSize(buffer)
+        return ctypes.string_at(start, size)
+    finally:
+        ffi.lib.LLVMPY_DisposeMemoryBuffer(buffer)
 
 
-def emit_assembly(text: str, target: Target, opt: int = _OPT) -> str:
+def emit_objects(modules: Iterable[object], target: Target) -> list[bytes]:
+    """Compile modules to objects while later ones are still being emitted, on as many cores as there are."""
+    with ThreadPoolExecutor(max_workers=min(os.cpu_count() or 1, _MOST_COMPILERS)) as compilers:
+        jobs = [compilers.submit(emit_object, str(module), target) for module in modules]
+        return [job.result() for job in jobs]
+
+
+def _unlocked(name: str) -> Any:
+    """An LLVM function without llvmlite's global lock, which we do not need: each call has a context of its own."""
+    function = getattr(ffi.lib, name)
+    return getattr(function, "_cfn", function)
+
+
+def _machine(target: Target) -> Any:
+    """This thread's target machine; making one takes as long as compiling a few lines."""
+    machines = _of_thread.__dict__.setdefault("machines", {})
+    if target not in machines:
+        machines[target] = target.machine(_OPT)
+    return machines[target]
+
+
+def emit_assembly(text: str, target: Target) -> str:
     """The assembly that ``emit_object`` would encode."""
     context = llvm.create_context()
-    return target.machine(opt).emit_assembly(_parsed(text, context))
+    return target.machine(_OPT).emit_assembly(_parsed(text, context))
 
 
 def _parsed(text: str, context: Any) -> Any:

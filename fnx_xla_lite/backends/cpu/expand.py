@@ -38,7 +38,9 @@ def _is_lone(body: tuple[loops.Stmt, ...], kind: str) -> bool:
 
 def _expand(matmul: loops.Matmul, *, parallel: bool) -> loops.Loop:
     k, k_extent = matmul.k
-    product = loops.Apply("multiply", (_as(matmul, matmul.lhs), _as(matmul, matmul.rhs)), matmul.dtype)
+    product = loops.Apply(
+        "multiply", (_as(matmul, matmul.lhs), _as(matmul, matmul.rhs)), matmul.dtype
+    )
     if matmul.dtype == "i1":
         product = loops.Apply("and", product.args, "i1")
     op = "or" if matmul.dtype == "i1" else "add"

@@ -11,16 +11,23 @@ from dataclasses import dataclass, replace
 
 from llvmlite import ir
 
-from fnx_xla_lite.backends.cpu.emit import KernelCode, emit_kernel
+from fnx_xla_lite.backends.cpu.emit import TASK, KernelCode, emit_kernel
 from fnx_xla_lite.backends.cpu.emit_types import I1, I8, I32, I64, POINTER, stack
 from fnx_xla_lite.backends.cpu.target import Target
 from fnx_xla_lite.hlo.dtypes import itemsize
 from fnx_xla_lite.loops import ir as loops
 from fnx_xla_lite.loops import program as programs
 
-ENTRY, CONSTANTS, PARALLEL_FOR, SCRATCH = "fnx_run", "fnx_constants", "fnx_parallel_for", "fnx_scratch"
+ENTRY, CONSTANTS, PARALLEL_FOR, SCRATCH = (
+    "fnx_run",
+    "fnx_constants",
+    "fnx_parallel_for",
+    "fnx_scratch",
+)
 _WORTH_A_THREAD = 5_000.0  # nanoseconds
 _PIECES = 4
+_LEAST_KERNELS = 3  # in one module: LLVM's fixed cost per module is that of compiling a small kernel
+_MOST_MODULES = 8
 _MXCSR = 0x1F80  # round to nearest, subnormals kept, exceptions masked
 
 
@@ -36,15 +43,38 @@ class _Entry:
     slots: ir.Value
 
 
-def emit_program(program: programs.Program, target: Target) -> ir.Module:
-    """Emit all kernels of ``program`` and its entry."""
-    module = ir.Module(program.name)
-    module.triple = target.triple
+def emit_modules(program: programs.Program, target: Target) -> Iterator[ir.Module]:
+    """Emit ``program``: modules of some kernels each, so that they can be compiled side by side, and last the entry."""
+    kernels = list(dict.fromkeys(anonymous(launch.kernel) for launch in launches(program.steps)))
     codes: dict[loops.Kernel, KernelCode] = {}
-    for launch in launches(program.steps):
-        key = anonymous(launch.kernel)
-        if key not in codes:
-            codes[key] = emit_kernel(module, key, target, f"kernel_{len(codes)}")
+    share = max(-(-len(kernels) // _MOST_MODULES), _LEAST_KERNELS)
+    for start in range(0, len(kernels), share):
+        module = _new_module(f"{program.name}.{start}", target)
+        for number, kernel in enumerate(kernels[start : start + share], start):
+            codes[kernel] = emit_kernel(module, kernel, target, f"kernel_{number}")
+        if start + share < len(kernels):
+            yield module
+            continue
+        _emit_entry(module, program, codes, target)
+        yield module
+    if not kernels:
+        module = _new_module(program.name, target)
+        _emit_entry(module, program, codes, target)
+        yield module
+
+
+def _new_module(name: str, target: Target) -> ir.Module:
+    module = ir.Module(name)
+    module.triple = target.triple
+    return module
+
+
+def _emit_entry(
+    module: ir.Module,
+    program: programs.Program,
+    codes: dict[loops.Kernel, KernelCode],
+    target: Target,
+) -> None:
     count = max(len(program.constants), 1)
     constants = ir.GlobalVariable(module, ir.ArrayType(POINTER, count), CONSTANTS)
     constants.initializer = ir.Constant(constants.value_type, None)
@@ -54,13 +84,11 @@ def emit_program(program: programs.Program, target: Target) -> ir.Module:
     widest = max((len(launch.slots) for launch in launches(program.steps)), default=1)
     slots = stack(builder, ir.ArrayType(POINTER, max(widest, 1)))
     entry = _Entry(module, builder, function, constants, codes, slots)
-    with_rounding = target.triple.startswith("x86_64")
-    before = _set_rounding(entry) if with_rounding else None
+    before = _set_rounding(entry) if target.triple.startswith("x86_64") else None
     _emit_steps(entry, program.steps)
     if before is not None:
         _call(entry, "llvm.x86.sse.ldmxcsr", ir.VoidType(), [before])
     entry.builder.ret_void()
-    return module
 
 
 def launches(steps: tuple[programs.Step, ...]) -> Iterator[programs.Launch]:
@@ -153,7 +181,7 @@ def _emit_launch(entry: _Entry, launch: programs.Launch) -> None:
     for position, slot in enumerate(launch.slots):
         place = builder.gep(entry.slots, [ir.Constant(I64, position)], source_etype=POINTER)
         builder.store(_address(entry, slot), place, align=8)
-    task, tasks = entry.module.globals[code.name], ir.Constant(I64, code.tasks)
+    task, tasks = _task(entry, code.name), ir.Constant(I64, code.tasks)
     grain = max(int(_WORTH_A_THREAD / max(code.nanoseconds, 0.01)), 1)
     if code.tasks // grain < 2:
         scratch: ir.Value = ir.Constant(POINTER, None)
@@ -166,11 +194,22 @@ def _emit_launch(entry: _Entry, launch: programs.Launch) -> None:
     _call(entry, PARALLEL_FOR, ir.VoidType(), [task, entry.slots, tasks, *numbers])
 
 
+def _task(entry: _Entry, name: str) -> ir.Function:
+    """A kernel's function, which may stand in another module."""
+    found = entry.module.globals.get(name)
+    return found if found is not None else ir.Function(entry.module, TASK, name)
+
+
 def _emit_copy(entry: _Entry, copy: programs.Copy) -> None:
     kind = copy.source.type
     size = ir.Constant(I64, kind.size * itemsize(kind.dtype))
     # The two may be the same memory (a donated parameter), so not memcpy.
-    arguments = [_address(entry, copy.target), _address(entry, copy.source), size, ir.Constant(I1, 0)]
+    arguments = [
+        _address(entry, copy.target),
+        _address(entry, copy.source),
+        size,
+        ir.Constant(I1, 0),
+    ]
     _call(entry, "llvm.memmove.p0.p0.i64", ir.VoidType(), arguments)
 
 

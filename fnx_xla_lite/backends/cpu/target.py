@@ -87,7 +87,9 @@ def _detect() -> Target:
     features = llvm.get_host_cpu_features()
     flags = features.flatten()
     has = features.get
-    if triple.startswith("x86_64") and all(map(has, ("avx512f", "avx512vl", "avx512bw", "avx512dq"))):
+    if triple.startswith("x86_64") and all(
+        map(has, ("avx512f", "avx512vl", "avx512bw", "avx512dq"))
+    ):
         # LLVM prefers 256-bit vectors on some cores; ours are 512 bits wide where we say so.
         wide = f"{flags},-prefer-256-bit"
         return Target("avx512", triple, cpu, wide, gather=True, fma=True, **_WIDE)

@@ -20,7 +20,13 @@ MAX_THREADS = 256
 _PAUSE = {"x86_64": "@llvm.x86.sse2.pause()", "aarch64": "@llvm.aarch64.hint(i32 1)"}
 _DECLARE = {"x86_64": "@llvm.x86.sse2.pause()", "aarch64": "@llvm.aarch64.hint(i32)"}
 _SPINS = 1000  # tens of microseconds: the gap between two kernels, not between two calls
-_SYMBOLS = ("fnx_set_threads", "fnx_after_fork", "fnx_initialize", "fnx_scratch", "fnx_parallel_for")
+_SYMBOLS = (
+    "fnx_set_threads",
+    "fnx_after_fork",
+    "fnx_initialize",
+    "fnx_scratch",
+    "fnx_parallel_for",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,9 @@ def read(name: str, dtype: str = "f32") -> Read:
 def kernel(body: tuple[Stmt, ...], **buffers: tuple[str, tuple[int, ...], str]) -> Kernel:
     """A kernel; buffers are ``name=(role, shape, dtype)``, roles abbreviated to in, out and scratch."""
     roles = {"in": "input", "out": "output", "scratch": "scratch"}
-    made = tuple(Buffer(n, shape, dtype, roles[role]) for n, (role, shape, dtype) in buffers.items())
+    made = tuple(
+        Buffer(n, shape, dtype, roles[role]) for n, (role, shape, dtype) in buffers.items()
+    )
     return Kernel("test", made, body)
 
 
@@ -124,7 +126,9 @@ def run_native(made: Kernel, arrays: list[np.ndarray], target: Target) -> list[n
     groups = []
     for role in ("input", "output"):
         chosen = [g for g, b in zip(guarded, made.parameters, strict=True) if b.role == role]
-        groups.append((ctypes.c_void_p * max(len(chosen), 1))(*[g.array.ctypes.data for g in chosen]))
+        groups.append(
+            (ctypes.c_void_p * max(len(chosen), 1))(*[g.array.ctypes.data for g in chosen])
+        )
     entry(*groups, None)
     for g in guarded:
         g.check()

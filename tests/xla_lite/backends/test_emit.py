@@ -4,6 +4,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
+from fnx_xla_lite.hlo.dtypes import to_numpy
 from fnx_xla_lite.loops.ir import Coord, Dynamic, Guard, Init, Let, Matmul, Store, Update
 from tests.xla_lite.backends.harness import (
     SIZES,
@@ -14,9 +15,10 @@ from tests.xla_lite.backends.harness import (
     kernel,
     load,
     parallel,
-    random_array,
     read,
+    run_native,
     serial,
+    targets,
     v,
     vector,
 )
@@ -166,7 +168,9 @@ def test_strided_access(n, step, dtype):
 
 @pytest.mark.parametrize("n", [1, 7, 40, 100])
 def test_transpose(n):
-    body = (parallel("i", 3, vector("j", n, Store("o", (v("i"), v("j")), load("x", v("j"), v("i"))))),)
+    body = (
+        parallel("i", 3, vector("j", n, Store("o", (v("i"), v("j")), load("x", v("j"), v("i"))))),
+    )
     check(kernel(body, x=("in", (n, 3), "f32"), o=("out", (3, n), "f32")))
 
 
@@ -202,15 +206,26 @@ def test_nested_guards():
     check(kernel(body, x=("in", (3, 5), "f32"), o=("out", (5, 20), "f32")))
 
 
+def taken(n, dtype):
+    index = Dynamic(load("at", v("i"), dtype=dtype), 0, 9)
+    body = (vector("i", n, Store("o", (v("i"),), load("x", index))),)
+    return kernel(body, at=("in", (n,), dtype), x=("in", (10,), "f32"), o=("out", (n,), "f32"))
+
+
 @pytest.mark.parametrize("dtype", INTS)
 @pytest.mark.parametrize("n", [1, 17, 70])
 def test_dynamic_indices_are_clamped(dtype, n):
-    index = Dynamic(load("at", v("i"), dtype=dtype), 0, 9)
-    body = (vector("i", n, Store("o", (v("i"),), load("x", index))),)
-    made = kernel(body, at=("in", (n,), dtype), x=("in", (10,), "f32"), o=("out", (n,), "f32"))
-    info = np.iinfo(random_array(np.random.default_rng(0), (1,), dtype).dtype)
-    at = np.resize(np.array([0, 3, 9, info.max, info.min, 10, 5], info.dtype), n)
-    check(made, at)
+    info = np.iinfo(to_numpy(dtype))
+    wild = np.array([0, 3, 9, min(info.max, 2**63 - 1), info.min, 10, 5], info.dtype)
+    check(taken(n, dtype), np.resize(wild, n))
+
+
+def test_huge_unsigned_indices_are_clamped_to_the_upper_end():
+    at = np.array([2**64 - 1, 2**63, 0, 9, 10] * 4, np.uint64)
+    x = np.arange(10, dtype=np.float32)
+    for target in targets():
+        out = run_native(taken(20, "ui64"), [at, x, np.zeros(20, np.float32)], target)[2]
+        np.testing.assert_array_equal(out, np.minimum(at, 9).astype(np.float32))
 
 
 def test_dynamic_slice_with_scalar_start():
@@ -218,9 +233,7 @@ def test_dynamic_slice_with_scalar_start():
     body = (
         serial("i", 3, vector("j", 20, Store("o", (v("i"), v("j")), load("x", start, v("j"))))),
     )
-    made = kernel(
-        body, at=("in", (1,), "i32"), x=("in", (7, 20), "f32"), o=("out", (3, 20), "f32")
-    )
+    made = kernel(body, at=("in", (1,), "i32"), x=("in", (7, 20), "f32"), o=("out", (3, 20), "f32"))
     for at in (-5, 0, 3, 4, 2**31 - 1):
         check(made, np.array([at], np.int32))
 
@@ -244,13 +257,51 @@ def test_convert(source, target):
 
 @pytest.mark.parametrize("dtype", ["bf16", "f16", "f8E5M2", "f8E4M3FN"])
 def test_narrow_floats_are_rounded_as_in_ml_dtypes(dtype):
-    exact = np.concatenate([
-        np.float32(2.0) ** np.arange(-30, 20, dtype=np.float32) * np.float32(f)
-        for f in (1, 1.03125, 1.0625, 1.09375, 1.125, 1.1875, 1.25, 1.4375, 1.5, 1.75, 1.9, -1.3)
-    ] + [np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 448, 449, 464, 465, 480, 57344, 61440, 65504, 7e4], "f")])
+    exact = np.concatenate(
+        [
+            np.float32(2.0) ** np.arange(-30, 20, dtype=np.float32) * np.float32(f)
+            for f in (
+                1,
+                1.03125,
+                1.0625,
+                1.09375,
+                1.125,
+                1.1875,
+                1.25,
+                1.4375,
+                1.5,
+                1.75,
+                1.9,
+                -1.3,
+            )
+        ]
+        + [
+            np.array(
+                [
+                    0.0,
+                    -0.0,
+                    np.inf,
+                    -np.inf,
+                    np.nan,
+                    448,
+                    449,
+                    464,
+                    465,
+                    480,
+                    57344,
+                    61440,
+                    65504,
+                    7e4,
+                ],
+                "f",
+            )
+        ]
+    )
     value = apply("convert", load("x", v("i")), dtype=dtype)
     body = (vector("i", exact.size, Store("o", (v("i"),), value)),)
-    check(kernel(body, x=("in", exact.shape, "f32"), o=("out", exact.shape, dtype)), exact.astype("f"))
+    check(
+        kernel(body, x=("in", exact.shape, "f32"), o=("out", exact.shape, dtype)), exact.astype("f")
+    )
 
 
 @pytest.mark.parametrize("dtype", ["f8E5M2", "f8E4M3FN"])
@@ -301,7 +352,11 @@ def test_matmul_in_other_types(dtype):
         (Store("o", (v("m"), v("n")), read("acc", dtype)),),
     )  # fmt: skip
     for body in ((product,), (serial("p", 1, product),)):
-        shapes = {"x": ("in", (5, 6), dtype), "y": ("in", (6, 19), dtype), "o": ("out", (5, 19), dtype)}
+        shapes = {
+            "x": ("in", (5, 6), dtype),
+            "y": ("in", (6, 19), dtype),
+            "o": ("out", (5, 19), dtype),
+        }
         check(kernel(body, **shapes), rtol=3e-2)
 
 
@@ -322,6 +377,8 @@ def test_output_read_and_written_in_one_body():
     check(kernel(body, x=("in", (5,), "f32"), o=("out", (), "f32")))
     twice = (
         vector("i", 40, Store("o", (v("i"),), apply("add", load("o", v("i")), load("x", v("i"))))),
-        vector("i", 40, Store("o", (v("i"),), apply("multiply", load("o", v("i")), load("o", v("i"))))),
+        vector(
+            "i", 40, Store("o", (v("i"),), apply("multiply", load("o", v("i")), load("o", v("i"))))
+        ),
     )
     check(kernel(twice, x=("in", (40,), "f32"), o=("out", (40,), "f32")))

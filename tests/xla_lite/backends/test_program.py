@@ -7,15 +7,15 @@ import llvmlite.binding as llvm
 import numpy as np
 import pytest
 
-from fnx_xla_lite.backends.cpu.backend import CpuBackend
+from fnx_xla_lite.backends.cpu.backend import CpuBackend, pack, unpack
 from fnx_xla_lite.backends.cpu.engine import emit_assembly
-from fnx_xla_lite.backends.cpu.program import emit_program, program_text
+from fnx_xla_lite.backends.cpu.program import emit_modules, program_text
 from fnx_xla_lite.backends.cpu.target import AVX2, AVX512, NEON, host
 from fnx_xla_lite.hlo.ir import TensorType
 from fnx_xla_lite.loops.ir import Store
 from fnx_xla_lite.loops.program import Case, Copy, Launch, Program, Slot, While
 from fnx_xla_lite.runtime.executable import Executable
-from tests.xla_lite.backends.harness import apply, const, kernel, load, v, vector
+from tests.xla_lite.backends.harness import apply, const, kernel, load, program_of, v, vector
 
 VECTOR, FLAG, INDEX = TensorType((20,), "f32"), TensorType((), "i1"), TensorType((), "i32")
 
@@ -81,7 +81,9 @@ def test_while_runs_natively(start, times):
     np.testing.assert_array_equal(y, np.full(20, start + times, np.float32))
 
 
-@pytest.mark.parametrize(("index", "branch"), [(0, 0), (1, 1), (2, 2), (3, 2), (-1, 2), (2**31 - 1, 2)])
+@pytest.mark.parametrize(
+    ("index", "branch"), [(0, 0), (1, 1), (2, 2), (3, 2), (-1, 2), (2**31 - 1, 2)]
+)
 def test_case_out_of_range_runs_the_last_branch(index, branch):
     ops = ("negate", "abs", "square")
     branches = tuple((Launch(unary(op), (slot("parameter", 1), slot("result"))),) for op in ops)
@@ -92,23 +94,59 @@ def test_case_out_of_range_runs_the_last_branch(index, branch):
     np.testing.assert_array_equal(y, (-x, abs(x), x * x)[branch])
 
 
+def text_of(program, target):
+    return "\n".join(map(str, emit_modules(program, target)))
+
+
+def test_many_kernels_are_spread_over_modules_and_run_in_order():
+    steps, place = [Copy(slot("parameter"), slot("result"))], slot("result")
+    for number in range(20):
+        steps.append(Launch(unary("add", const(float(number))), (place, place)))
+        steps.append(Launch(unary("multiply", const(1.0 + number / 64)), (place, place)))
+    program = Program("p", (VECTOR,), (VECTOR,), (), 0, tuple(steps))
+    assert len(list(emit_modules(program, host()))) > 1
+    x = expected = np.linspace(-1, 1, 20, dtype=np.float32)
+    for number in range(20):
+        expected = (expected + np.float32(number)) * np.float32(1.0 + number / 64)
+    np.testing.assert_array_equal(run(program, x)[0], expected)
+
+
+def test_a_program_without_kernels_copies():
+    x = np.arange(20, dtype=np.float32)
+    steps = (Copy(slot("parameter"), slot("result")),)
+    np.testing.assert_array_equal(run(Program("p", (VECTOR,), (VECTOR,), (), 0, steps), x)[0], x)
+
+
+def test_packed_objects_come_back_and_cut_ones_are_refused():
+    objects = [b"one", b"", b"three"]
+    assert unpack(pack(objects)) == objects
+    with pytest.raises(ValueError, match="cut off"):
+        unpack(pack(objects)[:-1])
+
+
 def chain(names):
     slots = (slot("parameter"), slot("result"))
-    steps = tuple(Launch(replace(unary("negate"), name=n, location=f"line {n}"), slots) for n in names)
+    steps = tuple(
+        Launch(replace(unary("negate"), name=n, location=f"line {n}"), slots) for n in names
+    )
     return Program("p", (VECTOR,), (VECTOR,), (), 0, steps)
 
 
 def test_equal_kernels_are_compiled_once_whatever_they_are_called():
-    text = str(emit_program(chain(["first", "second"]), host()))
+    text = text_of(chain(["first", "second"]), host())
     assert "kernel_0" in text
     assert "kernel_1" not in text
     assert program_text(chain(["first"])) == program_text(chain(["other"]))
 
 
-@pytest.mark.parametrize(("target", "lanes", "masked"), [(AVX2, 8, True), (AVX512, 16, True), (NEON, 4, False)])
+@pytest.mark.parametrize(
+    ("target", "lanes", "masked"), [(AVX2, 8, True), (AVX512, 16, True), (NEON, 4, False)]
+)
 def test_vectors_are_the_targets(target, lanes, masked):
     assert target.lanes("f32") == lanes
-    text = str(emit_program(chain(["k"]), target))
+    body = (vector("i", 21, Store("o", (v("i"),), apply("negate", load("x", v("i"))))),)
+    made = kernel(body, x=("in", (21,), "f32"), o=("out", (21,), "f32"))
+    text = text_of(program_of(made), target)
     widths = {int(n) for n in re.findall(r"<(\d+) x float>", text)}
     assert max(widths) % lanes == 0
     assert ("llvm.masked" in text) == masked
@@ -121,5 +159,5 @@ def test_neon_code_is_accepted_by_llvm():
         llvm.Target.from_triple(NEON.triple)
     except RuntimeError:
         pytest.skip("this llvmlite has no AArch64 back end")
-    assembly = emit_assembly(str(emit_program(chain(["k"]), NEON)), NEON)
+    assembly = emit_assembly(text_of(chain(["k"]), NEON), NEON)
     assert "fneg" in assembly

@@ -64,7 +64,12 @@ def test_large_scratch_is_private_to_each_thread():
         vector("j", n, Store("o", (i, j), load("row", v("j", -1, n - 1)))),
     )  # fmt: skip
     run = executable(
-        kernel((body,), x=("in", (64, n), "f32"), o=("out", (64, n), "f32"), row=("scratch", (n,), "f32"))
+        kernel(
+            (body,),
+            x=("in", (64, n), "f32"),
+            o=("out", (64, n), "f32"),
+            row=("scratch", (n,), "f32"),
+        )
     )
     x = np.random.default_rng(1).normal(size=(64, n)).astype(np.float32)
     threads.set_threads(4)
@@ -135,7 +140,9 @@ def test_get_threads_gives_back_what_was_set():
     assert fnx_xla_lite.get_threads() == 3
 
 
-@pytest.mark.parametrize(("value", "expected"), [("3", "3"), ("zero", "ValueError"), ("0", "ValueError")])
+@pytest.mark.parametrize(
+    ("value", "expected"), [("3", "3"), ("zero", "ValueError"), ("0", "ValueError")]
+)
 def test_environment_sets_the_default(value, expected):
     code = "from fnx_xla_lite.backends.cpu.threads import get_threads; print(get_threads())"
     done = subprocess.run(

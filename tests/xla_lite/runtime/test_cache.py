@@ -85,7 +85,7 @@ import numpy as np
 import fnx_xla_lite as x
 from fnx_xla_lite.backends.cpu import backend
 if sys.argv[1] == "cached":
-    backend.emit_program = None  # must not be needed
+    backend.emit_modules = None  # must not be needed
 b = x.Builder("f")
 p = b.parameter((50,), "f32")
 run = x.compile(b.build(b.tanh(p)))

@@ -51,12 +51,16 @@ def test_wrong_number_of_arguments(add, x):
 
 
 def test_wrong_dtype_names_the_argument(add, x):
-    with pytest.raises(TypeError, match=r"argument 1 is of dtype float64, expected tensor<4x6xf32>"):
+    with pytest.raises(
+        TypeError, match=r"argument 1 is of dtype float64, expected tensor<4x6xf32>"
+    ):
         add(x, x.astype(np.float64))
 
 
 def test_wrong_shape_names_the_argument(add, x):
-    with pytest.raises(ValueError, match=r"argument 0 is of shape \(6, 4\), expected tensor<4x6xf32>"):
+    with pytest.raises(
+        ValueError, match=r"argument 0 is of shape \(6, 4\), expected tensor<4x6xf32>"
+    ):
         add(x.T, x)
 
 

@@ -13,24 +13,21 @@ from typing import Any
 
 from fnx import tree
 from fnx.control.body import Body, Values, call_body, lower_body, transpose_body, type_of_body
-from fnx.control.custom_vjp_linear import Backward, custom_vjp_linear_p
 from fnx.control.custom_arguments import Arguments, F, checked_leaves
+from fnx.control.custom_vjp_linear import Backward, custom_vjp_linear_p
 from fnx.core.avals import Aval
 from fnx.core.eager import aval_of
 from fnx.core.flatten import FlatFunction, as_value, name_of, trace_closed
-from fnx.core.primitive import Linear, Primitive
+from fnx.core.primitive import Primitive
 from fnx.core.sources import user_source
-from fnx.core.trace import bind, trace, trace_of
+from fnx.core.trace import bind, trace_of
 from fnx.errors import DerivativeError
 from fnx.ops.layout import reduce_sum
 from fnx.transforms.vmap import place_axis, vmap_flat
 from fnx.transforms.zeros import instantiate, is_differentiable
 
-    ..., Sequence[Any]
-]  # (*residuals, *cts) -> one cotangent or None for each input
-Forward = Callable[
-    ..., tuple[Sequence[Any], Sequence[Any], Backward]
-]  # inputs -> (results, residuals, backward)
+Forward = Callable[..., tuple[Sequence[Any], Sequence[Any], Backward]]
+# inputs -> (results, residuals, backward)
 
 
 class custom_vjp:

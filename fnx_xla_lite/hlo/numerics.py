@@ -132,7 +132,7 @@ _EXACT: dict[str, Callable[..., np.ndarray]] = {
     "abs": np.abs,
     "negate": np.negative,
     "not": np.invert,
-    "popcnt": lambda x: np.bitwise_count(x).astype(x.dtype),
+    "popcnt": lambda x: np.bitwise_count(_bits(np.asarray(x, order="C"))).astype(x.dtype),
     "count_leading_zeros": _count_leading_zeros,
     "sign": _sign,
     "is_finite": np.isfinite,

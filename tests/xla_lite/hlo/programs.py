@@ -1,4 +1,4 @@
-"""Hypothesis strategy of HLO modules: straight-line programs over small arrays, every kind of op."""
+"""Hypothesis strategy of HLO modules: straight-line programs over small arrays, every op."""
 
 from __future__ import annotations
 

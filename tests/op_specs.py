@@ -63,6 +63,10 @@ class Draw:
         """The size of an axis; 0, where it may be, in one of ten cases."""
         return 0 if low == 0 and self.rng.random() < 0.1 else self.integer(max(low, 1), high)
 
+    def part(self, n: int) -> int:
+        """How much of an axis of size ``n`` to take: rarely nothing."""
+        return self.size(0, n) if n else 0
+
     def shape(self, min_rank: int = 0, max_rank: int = 3, min_size: int = 0) -> tuple[int, ...]:
         """A small shape."""
         return tuple(self.size(min_size) for _ in range(self.integer(min_rank, max_rank)))
@@ -393,8 +397,9 @@ def _draw_transpose(d: Draw) -> Case:
 
 def _draw_slice(d: Draw) -> Case:
     shape = tuple(d.size(high=6) for _ in range(d.integer(0, 3)))
-    start = tuple(d.integer(0, n) for n in shape)
-    limit = tuple(d.integer(first, n) for first, n in zip(start, shape, strict=True))
+    span = tuple(d.part(n) for n in shape)
+    start = tuple(d.integer(0, n - k) for n, k in zip(shape, span, strict=True))
+    limit = tuple(first + k for first, k in zip(start, span, strict=True))
     strides = d.integers(len(shape), 1, 3)
     return Case((d.array(shape),), {"start": start, "limit": limit, "strides": strides})
 
@@ -576,13 +581,13 @@ def _part(shape: tuple[int, ...], starts: tuple, sizes: tuple[int, ...]) -> tupl
 
 def _draw_dynamic_slice(d: Draw) -> Case:
     shape = d.shape()
-    sizes = tuple(d.integer(0, n) for n in shape)
+    sizes = tuple(d.part(n) for n in shape)
     return Case((d.array(shape), *_starts(d, len(shape))), {"sizes": sizes})
 
 
 def _draw_update(d: Draw) -> Case:
     shape = d.shape()
-    update = d.array(tuple(d.integer(0, n) for n in shape))
+    update = d.array(tuple(d.part(n) for n in shape))
     return Case((d.array(shape), update, *_starts(d, len(shape))), {})
 
 

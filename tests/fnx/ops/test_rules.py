@@ -24,7 +24,7 @@ from fnx.transforms.jvp import jvp_flat
 from fnx_xla_lite.hlo.interpret import interpret
 from tests.op_specs import SPECS, Case, OpSpec
 
-SEEDS = range(6)
+SEEDS = range(12)
 STEP = 1e-5
 
 every_spec = pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS.keys())

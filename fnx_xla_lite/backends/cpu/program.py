@@ -24,7 +24,7 @@ ENTRY, CONSTANTS, PARALLEL_FOR, SCRATCH = (
     "fnx_parallel_for",
     "fnx_scratch",
 )
-_WORTH_A_THREAD = 5_000.0  # nanoseconds
+_WORTH_A_THREAD = 20_000.0  # estimated nanoseconds; waking a thread takes some microseconds
 _PIECES = 4
 _LEAST_KERNELS = 3  # in one module: LLVM's fixed cost per module is that of compiling a small kernel
 _MOST_MODULES = 8

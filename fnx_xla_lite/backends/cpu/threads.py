@@ -11,6 +11,7 @@ import functools
 import importlib.resources
 import os
 import sys
+import threading
 from dataclasses import dataclass
 
 from fnx_xla_lite.backends.cpu.engine import Library, compile_text
@@ -20,6 +21,7 @@ MAX_THREADS = 256
 _PAUSE = {"x86_64": "@llvm.x86.sse2.pause()", "aarch64": "@llvm.aarch64.hint(i32 1)"}
 _DECLARE = {"x86_64": "@llvm.x86.sse2.pause()", "aarch64": "@llvm.aarch64.hint(i32)"}
 _SPINS = 1000  # tens of microseconds: the gap between two kernels, not between two calls
+_lock = threading.Lock()
 _SYMBOLS = (
     "fnx_set_threads",
     "fnx_after_fork",
@@ -58,9 +60,14 @@ def pool_text() -> str:
     return text
 
 
-@functools.cache
 def pool() -> Pool:
-    """The process's pool, compiled (or loaded from the cache) on first use."""
+    """The process's pool, compiled on first use."""
+    with _lock:
+        return _make_pool()
+
+
+@functools.cache
+def _make_pool() -> Pool:
     library = compile_text(pool_text(), host(), exports=_SYMBOLS)
     # Workers may be inside this code until the process ends: it is never unloaded.
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(library))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fnx_xla_lite.fusion.access import row_major
 from fnx_xla_lite.fusion.cuts import extents_of, find_cuts, natural_cuts
 from fnx_xla_lite.hlo.ir import Computation
 from fnx_xla_lite.loops.affine import ZERO, add, scale, shift, variable
@@ -9,6 +10,7 @@ from fnx_xla_lite.loops.expressions import store
 from fnx_xla_lite.loops.ir import Affine, Kernel
 from fnx_xla_lite.loops.nest import Nest, NotAffineError
 from fnx_xla_lite.loops.schedule import CHUNK, worth_chunking
+from fnx_xla_lite.loops.tiling import Tiling, copy_tiles, find_tiling, open_side
 
 
 def declare(nest: Nest) -> None:
@@ -32,17 +34,46 @@ def build_elementwise(body: Computation, name: str, location: str | None) -> Ker
         _store_all(nest, ZERO)
         return nest.finish(name, location)
     extents = _extents(body, size)
-    atoms = [nest.new_atom(extent) for extent in extents]
-    flat, step = Affine(), size
-    for atom, extent in zip(atoms, extents, strict=True):
-        step //= extent
-        flat = add(flat, variable(atom, step))
+    atoms, flat = _atoms(nest, extents)
     for atom in atoms[:-1]:
         nest.open_prefix(atom)
     var, bound = open_vector(nest, atoms[-1], size // extents[-1])
     _store_all(nest, flat)
     nest.close_loop(var, "vector", bound)
+    tiling = find_tiling(nest, atoms)
+    if tiling is not None:
+        return _build_tiled(body, extents, tiling).finish(name, location)
     return nest.finish(name, location)
+
+
+def _atoms(nest: Nest, extents: tuple[int, ...]) -> tuple[list[str], Affine]:
+    """Loops of the given extents, and the flat index that they walk."""
+    atoms = [nest.new_atom(extent) for extent in extents]
+    flat = ZERO
+    for atom, step in zip(atoms, row_major(extents), strict=True):
+        flat = add(flat, variable(atom, step))
+    return atoms, flat
+
+
+def _build_tiled(body: Computation, extents: tuple[int, ...], tiling: Tiling) -> Nest:
+    """The same kernel in square tiles."""
+    nest = Nest(body)
+    declare(nest)
+    atoms, flat = _atoms(nest, extents)
+    last, across = atoms[-1], tiling.across
+    for atom in atoms[:-1]:
+        if atom != across:
+            nest.open_prefix(atom)
+    row, column = open_side(nest, across), open_side(nest, last)
+    homes = copy_tiles(nest, tiling, last, row, column)
+    nest.open_loop(row.var)
+    nest.open_loop(column.var)
+    nest.depths[across], nest.depths[last] = nest.depths[row.var], nest.scope.depth
+    nest.scope.known.update(homes)
+    _store_all(nest, flat)
+    nest.close_loop(column.var, "vector", column.bound)
+    nest.close_loop(row.var, "serial", row.bound)
+    return nest
 
 
 def _extents(body: Computation, size: int) -> tuple[int, ...]:

@@ -61,6 +61,7 @@ class Nest:
         self.buffers: dict[str, Buffer] = {}
         self.memory: dict[Value, str] = {}  # values that may be loaded, and from which buffer
         self.mutable: set[str] = set()  # buffers written by this kernel
+        self.loads: dict[tuple[Value, Affine], None] = {}  # what was read outside of guards
         self.extents: dict[str, int] = {}
         self.replacements: dict[str, Affine] = {}
         self.prefix: list[str] = []
@@ -179,6 +180,8 @@ class Nest:
     def load(self, buffer: str, value: Value, flat: Affine) -> Term:
         """Read memory; what this kernel writes is not hoisted."""
         indices = self.indices(buffer, value, flat)
+        if not self.guarded:
+            self.loads[value, flat] = None
         depth = self.scope.depth if buffer in self.mutable else self.affine_depth(flat)
         return Term(Load(buffer, indices, value.type.dtype), depth, 1)
 

@@ -111,6 +111,14 @@ def moves(b):
 
 
 @case
+def tiled_transposes(b):
+    x, y = b.parameter((70, 3, 131), "f32"), b.parameter((131,), "f32")
+    z = b.transpose(b.parameter((20, 18), "f32"), (1, 0))
+    w = b.add(b.transpose(x, (2, 1, 0)), spread(b, y, (131, 3, 70), 0))
+    return b.multiply(w, w), b.exponential(z), b.add(z, b.parameter((18, 20), "f32"))
+
+
+@case
 def pads(b):
     x, v = b.parameter((4, 5), "f32"), b.parameter((), "f32")
     return (

@@ -1,10 +1,13 @@
 """Matrix products: loops.Matmul -> an LLVM function that runs output tasks [begin, end).
 
-The path of data: ``gemm_problem`` (strides), ``gemm_blocking`` (sizes), ``gemm_pack`` (panels), ``gemm_micro`` (register tile),
-``gemm_macro`` (loops), ``gemm_epilogue`` (what is stored). The emitted function is ``void(ptr buffers, ptr scratch, i64 begin, i64 end)``:
-``buffers[i]`` is the address of ``kernel.parameters[i]``; ``scratch`` is private to the calling thread, 64-byte aligned, of
-``MatmulCode.scratch_bytes`` bytes, and needs no contents. Tasks write disjoint outputs, so any partition of ``range(tasks)`` over threads
-gives the same bytes; a thread should take one contiguous range, as packed operands are kept from one task to the next.
+The path of data: ``gemm_problem`` (strides), ``gemm_blocking`` (sizes), ``gemm_pack`` (panels),
+``gemm_micro`` and ``gemm_dot`` (register tiles), ``gemm_macro`` and ``gemm_tile`` (loops),
+``gemm_epilogue`` (what is stored). The emitted function is ``void(ptr buffers, ptr scratch, i64
+begin, i64 end)``: ``buffers[i]`` is the address of ``kernel.parameters[i]``; ``scratch`` is private
+to the calling thread, 64-byte aligned, of ``MatmulCode.scratch_bytes`` bytes, and needs no
+contents. Tasks write disjoint outputs, so any partition of ``range(tasks)`` over threads gives the
+same bytes; a thread should take one contiguous range, as packed operands are kept from one task to
+the next.
 """
 
 from __future__ import annotations
@@ -13,15 +16,16 @@ from dataclasses import dataclass
 
 from llvmlite import ir
 
-from fnx_xla_lite.backends.cpu import gemm_macro
 from fnx_xla_lite.backends.cpu.gemm_blocking import Plan, plan
 from fnx_xla_lite.backends.cpu.gemm_epilogue import (
     EmitEpilogue,
     epilogue_function,
     load_pointers,
 )
+from fnx_xla_lite.backends.cpu.gemm_frame import Frame
 from fnx_xla_lite.backends.cpu.gemm_loops import element
-from fnx_xla_lite.backends.cpu.gemm_problem import Problem, problem_of
+from fnx_xla_lite.backends.cpu.gemm_macro import emit_tasks
+from fnx_xla_lite.backends.cpu.gemm_problem import Operand, Problem, problem_of
 from fnx_xla_lite.backends.cpu.gemm_types import INT64, POINTER, STORAGE, skip_optimizing, vector_of
 from fnx_xla_lite.backends.cpu.target import Target
 from fnx_xla_lite.loops import ir as loops
@@ -29,7 +33,7 @@ from fnx_xla_lite.loops import ir as loops
 
 @dataclass(frozen=True, slots=True)
 class MatmulCode:
-    """An emitted product: its function, how many tasks it has, scratch bytes per thread, multiply-adds of all tasks."""
+    """An emitted product: function, tasks, scratch bytes per thread, multiply-adds of all tasks."""
 
     function: ir.Function
     tasks: int
@@ -48,11 +52,11 @@ def emit_matmul(
     """Emit ``matmul``, the only statement of ``kernel``, into ``module``.
 
     Args:
-        module: receives the function ``<kernel.name>.matmul`` and the internal functions that it shares with other products.
+        module: receives ``<kernel.name>.matmul`` and the functions that products share.
         kernel: gives the buffers' shapes and order.
         matmul: the product; its loads are affine.
         target: the processor; its vectors, registers and fused multiply-add count.
-        emit_epilogue: emits the epilogue's statements (see ``gemm_epilogue.EmitEpilogue``).
+        emit_epilogue: emits the epilogue's statements (see ``gemm_epilogue``).
     """
     problem = problem_of(kernel, matmul)
     sizes = plan(problem, target)
@@ -84,7 +88,7 @@ def _emit_function(
     builder = ir.IRBuilder(function.append_basic_block("entry"))
     pointers = list(load_pointers(builder, kernel, buffers).values())
 
-    def base(operand: object) -> ir.Value:
+    def base(operand: Operand) -> ir.Value:
         return element(builder, pointers[operand.buffer], STORAGE[operand.dtype], operand.offset)
 
     tile = None
@@ -94,11 +98,11 @@ def _emit_function(
         )
         tile = builder.alloca(rows, name="tile")
         tile.align = 64
-    frame = gemm_macro.Frame(
+    frame = Frame(
         builder, matmul, problem, sizes, target.fma, buffers,
         lhs=base(problem.lhs), rhs=base(problem.rhs),
         target=base(problem.target) if problem.target is not None else None,
         scratch=scratch, tile=tile, epilogue=epilogue,
     )  # fmt: skip
-    gemm_macro.emit_tasks(frame, begin, end)
+    emit_tasks(frame, begin, end)
     builder.ret_void()

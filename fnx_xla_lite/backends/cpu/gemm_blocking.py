@@ -1,8 +1,10 @@
 """Blocking: Problem, Target -> Plan, every size that the emitted loops need.
 
-Decisions depend on shapes, strides and the target only, never on the number of threads; and since every element of the product is
-one chain of multiply-adds in increasing k, not even the tile sizes show in the bits. Names follow BLIS (Van Zee and van de Geijn 2015):
-``rows x columns`` is the register tile, ``mc x kc`` the block of the left operand that stays in L2, ``nc`` the strip of the right one.
+Decisions depend on shapes, strides and the target only, never on the number of threads. Every
+element of the product is one chain of multiply-adds in increasing k (one for every block of k), so
+that not even tile and task sizes show in the bits. Names follow BLIS (Van Zee and van de Geijn
+2015): ``rows x columns`` is the register tile, ``mc x kc`` the block of the left operand that stays
+in L2, ``nc`` the strip of the right one.
 """
 
 from __future__ import annotations
@@ -13,17 +15,15 @@ from fnx_xla_lite.backends.cpu.gemm_problem import Problem
 from fnx_xla_lite.backends.cpu.gemm_types import ITEMSIZE, compute_dtype
 from fnx_xla_lite.backends.cpu.target import Target
 
-WHOLE_BYTES = (
-    1100 << 10
-)  # of a left operand that stays packed as a whole (L2 is 2 MiB on what this was tuned for)
-LEFT_BYTES = 448 << 10  # of the left operand's packed block otherwise
-RIGHT_BYTES = 1 << 20  # of the right operand's strip
+LEFT_BYTES = 1100 << 10  # of the left operand's block (L2 is 2 MiB on what this was tuned for)
 STRIP_BYTES = 4 << 20  # of the right operand's packed strip, over all of k
-ONE_BLOCK = 896  # longest k that is not blocked
-DEPTH = 256  # k of one block beyond that
+DEPTH = 1024  # longest k that is not cut into blocks
+WIDEST = 512  # columns of a strip
+L1_PERIOD = 4096  # bytes after which addresses share a set of the L1 cache
+SMALL = 64**3  # multiply-adds up to which nothing is packed that can be read in place
 MIN_TASKS = 16  # output blocks to hand to threads, where the product is worth sharing
 DOT_ROWS = 4  # most rows of a product whose vectors run along k
-MAX_ROWS = 24
+MAX_ROWS = 24  # of a register tile
 USUAL = {32: (13, 2), 16: (6, 2)}  # register tile (rows, vectors) by number of registers
 TASK_FLOPS = 1 << 19  # least work of a task
 
@@ -32,9 +32,10 @@ TASK_FLOPS = 1 << 19  # least work of a task
 class Plan:
     """Sizes of the emitted loops, in elements; scratch offsets and size in bytes.
 
-    A task is one block of ``mc x nc`` outputs of one batch; tasks are numbered batch, strip, block, the block fastest.
-    ``dot``: vectors run along k, in both operands' rows (``gemm_dot``), and nothing is packed.
-    ``strip_depth`` is how much of k the packed strip holds at once: all of it (kept between tasks) or ``kc``.
+    A task is one block of ``mc x nc`` outputs of one batch; tasks are numbered batch, strip, block,
+    the block fastest. ``dot``: vectors run along k, in both operands' rows (``gemm_dot``), and
+    nothing is packed. ``strip_depth`` is how much of k the packed strip holds at once: all of it
+    (kept between tasks) or ``kc``.
     """
 
     dot: bool
@@ -68,7 +69,7 @@ def plan(problem: Problem, target: Target) -> Plan:
     dot = _along_k(problem)
     rows, vectors = (1, 1) if dot else register_tile(problem.m, problem.n, lanes, target.registers)
     columns = lanes * vectors
-    kc = max(problem.k, 1) if dot else _depth_of_block(problem.k)
+    kc = problem.k if dot else _depth_of_block(problem.k)
     pack_lhs, pack_rhs = (False, False) if dot else _packing(problem, rows, columns)
     item = ITEMSIZE[dtype]
     mc, nc = _block_of_task(problem, rows, columns, kc, item)
@@ -90,22 +91,24 @@ def plan(problem: Problem, target: Target) -> Plan:
         else 0
     )
     return Plan(
-        dot, dtype, lanes, rows, vectors, mc, nc, kc, pack_lhs, pack_rhs, strip_depth, blocks, strips,
+        dot, dtype, lanes, rows, vectors, mc, nc, kc, pack_lhs, pack_rhs, strip_depth,
+        blocks, strips,
         blocks * strips * _product(problem.batch), tile_offset, strip_offset,
         _round_up(strip_offset + strip, 64),
     )  # fmt: skip
 
 
 def _along_k(problem: Problem) -> bool:
-    """Whether both operands run along k and the right one is read too few times to be worth transposing."""
+    """Whether both operands run along k and too few rows want the right one transposed."""
     contiguous = problem.lhs.depth == 1 and problem.rhs.depth == 1
     return contiguous and problem.rhs.outer != 1 and problem.m <= DOT_ROWS
 
 
 def register_tile(m: int, n: int, lanes: int, registers: int) -> tuple[int, int]:
-    """The tile (rows, vectors) that multiplies m x n in the fewest cycles per k, edges padded to whole tiles.
+    """The tile (rows, vectors) that multiplies m x n in the fewest cycles, edges padded.
 
-    Among tiles within 3 % of the best the target's usual one is taken, so that a module's products share it.
+    Among tiles within 3 % of the best the target's usual one is taken, so that a module's products
+    share it.
     """
     if not m or not n:
         return 1, 1
@@ -125,22 +128,29 @@ def register_tile(m: int, n: int, lanes: int, registers: int) -> tuple[int, int]
 
 
 def _tile_cost(m: int, n: int, rows: int, vectors: int, lanes: int) -> float:
-    """Cycles per k over the whole product: two multiply-adds and two loads a cycle, multiply-adds four cycles long."""
+    """Cycles per k: two multiply-adds (four cycles long) and two loads a cycle."""
     cycles = max(rows * vectors / 2, (rows + vectors) / 2, 4.0) + 0.5
     return _ceil(m, rows) * _ceil(n, vectors * lanes) * cycles
 
 
 def _depth_of_block(k: int) -> int:
-    if k <= ONE_BLOCK:
-        return max(k, 1)
-    return _round_up(_ceil(k, _ceil(k, DEPTH)), 8)
+    """Equal, long blocks of k: little to do around a tile, and L2 feeds panels fast enough."""
+    blocks = max(1, _ceil(k, DEPTH))
+    return k if blocks == 1 else _round_up(_ceil(k, blocks), 8)
 
 
 def _packing(problem: Problem, rows: int, columns: int) -> tuple[bool, bool]:
-    """Whether each operand is copied into panels: where it is read often enough, or cannot be read in place."""
+    """Whether each operand is copied into panels: read often, or not readable in place.
+
+    Rows of the left operand that run along k are read in place, unless their distance is a multiple
+    of the L1 cache's period, so that all of a tile's rows fight for the same few lines.
+    """
     across, down = _ceil(problem.n, columns), _ceil(problem.m, rows)
-    large = problem.m * problem.n * problem.k > 64**3
-    pack_lhs = large and across >= 4
+    large = problem.m * problem.n * problem.k > SMALL
+    lhs = problem.lhs
+    awkward = lhs.depth != 1 or lhs.outer * ITEMSIZE[lhs.dtype] % L1_PERIOD == 0
+    widened = lhs.dtype != compute_dtype(problem.dtype)
+    pack_lhs = large and across >= 4 and (awkward or widened)
     pack_rhs = problem.rhs.outer != 1 or (large and down >= 4)
     return pack_lhs, pack_rhs
 
@@ -148,22 +158,21 @@ def _packing(problem: Problem, rows: int, columns: int) -> tuple[bool, bool]:
 def _block_of_task(
     problem: Problem, rows: int, columns: int, kc: int, item: int
 ) -> tuple[int, int]:
-    """(mc, nc): both operands' blocks stay in L2, and there are tasks enough where the work is worth sharing."""
+    """(mc, nc): the left block stays in L2, and work worth sharing has tasks enough."""
     m, n, k = max(problem.m, 1), max(problem.n, 1), max(problem.k, 1)
     batch = max(1, _product(problem.batch))
     tasks = max(1, min(MIN_TASKS, 2 * batch * m * n * k // TASK_FLOPS))
-    if kc >= k and m * k * item <= WHOLE_BYTES:
-        # The left operand stays packed as a whole; only strips of the right one change.
-        nc = _share(n, _ceil(tasks, batch), columns, RIGHT_BYTES // (kc * item))
+    most = max(rows, LEFT_BYTES // (max(kc, 1) * item))
+    if kc >= k and m <= most:
+        # The left operand stays as a whole; only strips of the right one change.
+        nc = _share(n, _ceil(tasks, batch), columns, WIDEST)
         return _share(m, tasks // (batch * _ceil(n, nc)), rows, m), nc
-    halves = 1 if kc >= k else 2  # sums of several k blocks want their place in L2, too
-    nc = _share(n, 1, columns, RIGHT_BYTES // halves // (kc * item))
-    left = LEFT_BYTES // halves // (kc * item)
-    return _share(m, _ceil(tasks, batch * _ceil(n, nc)), rows, left), nc
+    nc = _share(n, 1, columns, WIDEST)
+    return _share(m, _ceil(tasks, batch * _ceil(n, nc)), rows, most), nc
 
 
 def _share(extent: int, parts: int, multiple: int, most: int) -> int:
-    """``extent`` cut into at least ``parts`` equal pieces of at most ``most``, rounded up to ``multiple``."""
+    """``extent`` in at least ``parts`` pieces of at most ``most``, a multiple of ``multiple``."""
     parts = max(1, parts, _ceil(extent, max(most, multiple)))
     return _round_up(_ceil(extent, parts), multiple)
 

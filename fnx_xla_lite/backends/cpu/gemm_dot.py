@@ -1,8 +1,8 @@
 """Dot microkernels: one row times columns that both run along k in memory, vectors along k.
 
-``c[j] = sum_k a[k] * b[j][k]`` for up to ``lanes`` columns at once: matrix-vector products with a row-major matrix, inner products,
-few rows times a transposed matrix. Every lane sums every ``lanes * chains``-th product; chains, then lanes are added pairwise, in an
-order that the shape fixes.
+``c[j] = sum_k a[k] * b[j][k]`` for up to ``lanes`` columns at once: matrix-vector products with a
+row-major matrix, inner products, few rows times a transposed matrix. Every lane sums every ``lanes
+* chains``-th product; chains, then lanes are added pairwise, in an order that the shape fixes.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ ACCUMULATORS = 8  # multiply-adds in flight that keep two units of latency four 
 
 @dataclass(frozen=True, slots=True)
 class DotKernel:
-    """What a dot microkernel is specialised to; ``columns`` (at most ``lanes``) are ``rhs_n`` elements apart."""
+    """What a dot microkernel is specialised to; its columns are ``rhs_n`` elements apart."""
 
     columns: int
     lanes: int
@@ -86,9 +86,10 @@ class _Rows:
 
 
 def dot_kernel(module: ir.Module, spec: DotKernel) -> ir.Function:
-    """The function ``void(a, b, c, ldc, depth, columns, accumulate)`` of ``spec``, emitted once per module.
+    """``void(a, b, c, ldc, depth, columns, accumulate)`` of ``spec``, once per module.
 
-    It writes ``lanes`` elements of c, of which the first ``columns`` mean something; ``accumulate`` is not looked at.
+    It writes ``lanes`` elements of c, of which the first ``columns`` mean something; ``accumulate``
+    is not looked at.
     """
     if spec.name in module.globals:
         return module.globals[spec.name]
@@ -116,7 +117,7 @@ def dot_kernel(module: ir.Module, spec: DotKernel) -> ir.Function:
 
 
 def _sum_along_k(rows: _Rows, depth: ir.Value) -> list[ir.Value]:
-    """One vector of sums per column: whole steps of ``lanes * chains``, then masked vectors for the rest."""
+    """One vector of sums per column: whole steps, then masked vectors for the rest."""
     builder, spec = rows.builder, rows.spec
     zero = ir.Constant(vector_of(STORAGE[spec.dtype], spec.lanes), None)
     step = spec.lanes * spec.chains

@@ -1,7 +1,7 @@
 """Epilogue: a finished register tile -> what the kernel stores.
 
-The tile lies in L1 in the compute type; the backend's emitter of scalar expressions runs the epilogue's statements for one vector of
-consecutive n of one row at a time.
+The tile lies in L1 in the compute type; the backend's emitter of scalar expressions runs the
+epilogue's statements for one vector of consecutive n of one row at a time.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ from fnx_xla_lite.backends.cpu.gemm_types import (
 )
 from fnx_xla_lite.loops import ir as loops
 
-# emit(builder, pointers, bindings, vector, lanes, mask, acc): run the epilogue's statements for ``lanes`` consecutive values of
-# the loop variable ``vector``; ``pointers[name]`` is a buffer's address, ``bindings[variable]`` its value in lane 0 (i64),
-# ``mask`` a vector of i1 (None: all lanes), ``acc`` the vector of sums (f32 where the accumulator is bf16 or f16).
+# emit(builder, pointers, bindings, vector, lanes, mask, acc) runs the epilogue's statements for
+# ``lanes`` consecutive values of the loop variable ``vector``: ``pointers[name]`` is a buffer's
+# address, ``bindings[variable]`` its value in lane 0 (i64), ``mask`` a vector of i1 (None: all
+# lanes), ``acc`` the vector of sums (f32 where the accumulator is of a narrower float type).
 EmitEpilogue = Callable[
     [
         ir.IRBuilder,
@@ -61,7 +62,7 @@ def epilogue_function(
     plan: Plan,
     emit: EmitEpilogue,
 ) -> ir.Function:
-    """``void(buffers, batch index, m, n, rows, columns, tile)``: the epilogue of one tile, edges masked."""
+    """``void(buffers, batch, m, n, rows, columns, tile)``: one tile, edges masked."""
     signature = ir.FunctionType(ir.VoidType(), [POINTER, *[INT64] * 5, POINTER])
     function = ir.Function(module, signature, f"{kernel.name}.epilogue")
     function.linkage = "internal"

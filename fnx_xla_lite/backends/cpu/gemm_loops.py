@@ -15,7 +15,7 @@ from fnx_xla_lite.backends.cpu.gemm_types import INT64, POINTER, int64
 def counted(
     builder: ir.IRBuilder, start: ir.Value, stop: ir.Value, step: int = 1, name: str = "i"
 ) -> Iterator[ir.Value]:
-    """Emit ``for i in range(start, stop, step)``; the builder stands in the body inside, after the loop outside."""
+    """Emit ``for i in range(start, stop, step)``; inside, the builder stands in the body."""
     before = builder.block
     head = builder.append_basic_block(f"{name}.head")
     body = builder.append_basic_block(f"{name}.body")
@@ -34,7 +34,7 @@ def counted(
 
 @dataclass(slots=True)
 class Carried:
-    """An open loop with values carried from one iteration to the next: set ``following`` before leaving its body."""
+    """An open loop that carries values on: set ``following`` before leaving its body."""
 
     index: ir.Value
     values: list[ir.Value]
@@ -45,7 +45,7 @@ class Carried:
 def carrying(
     builder: ir.IRBuilder, start: ir.Value, stop: ir.Value, step: int, initial: list[ir.Value]
 ) -> Iterator[Carried]:
-    """Emit a counted loop whose ``values`` are ``initial`` at first; after it they are the last ones."""
+    """Emit a counted loop whose ``values`` are ``initial`` at first and the last ones after it."""
     before = builder.block
     head = builder.append_basic_block("carry.head")
     body = builder.append_basic_block("carry.body")
@@ -80,7 +80,7 @@ def element(
 
 
 def scaled(builder: ir.IRBuilder, value: ir.Value, factor: int) -> ir.Value:
-    """``value * factor``, without an instruction where the factor is 0 or 1 or the value is constant."""
+    """``value * factor``, folded where the factor is 0 or 1 or the value is constant."""
     if isinstance(value, ir.Constant):
         return int64(value.constant * factor)
     if factor == 0:

@@ -1,8 +1,10 @@
 """Microkernels: a tile of ``rows x vectors`` accumulators that stays in registers along k.
 
-``c[i, j] (+)= sum_k a[i, k] * b[k, j]`` for one register tile. Each step of k loads ``vectors`` vectors of b and broadcasts ``rows``
-elements of a (Goto and van de Geijn 2008). Every element is one chain of multiply-adds in increasing k, whatever the tile it falls in,
-so neither the tiling nor the threads change a bit. Functions are named by all that they are specialised to and shared in a module.
+``c[i, j] (+)= sum_k a[i, k] * b[k, j]`` for one register tile. Each step of k loads ``vectors``
+vectors of b and broadcasts ``rows`` elements of a (Goto and van de Geijn 2008). Every element is
+one chain of multiply-adds in increasing k, whatever the tile it falls in, so neither the tiling nor
+the threads change a bit. Functions are named by all that they are specialised to and shared in a
+module.
 """
 
 from __future__ import annotations
@@ -34,7 +36,8 @@ from fnx_xla_lite.backends.cpu.gemm_types import (
 class MicroKernel:
     """What a microkernel is specialised to; strides are in elements, b's columns are contiguous.
 
-    ``masked``: only ``columns`` (a run-time argument) of the tile's columns exist in b; the others read as zero.
+    ``masked``: only ``columns`` (a run-time argument) of the tile's columns exist in b; the others
+    read as zero.
     """
 
     rows: int
@@ -59,10 +62,10 @@ class MicroKernel:
 
 
 def microkernel(module: ir.Module, spec: MicroKernel) -> ir.Function:
-    """The function ``void(a, b, c, ldc, depth, columns, accumulate)`` of ``spec``, emitted once per module.
+    """``void(a, b, c, ldc, depth, columns, accumulate)`` of ``spec``, once per module.
 
-    c is a tile in the compute type with rows ``ldc`` elements apart, written in full (``rows x vectors * lanes``); it is added
-    to where ``accumulate`` is set and never read otherwise.
+    c is a tile in the compute type with rows ``ldc`` elements apart, written in full (``rows x
+    vectors * lanes``); it is added to where ``accumulate`` is set and never read otherwise.
     """
     if spec.name in module.globals:
         return module.globals[spec.name]

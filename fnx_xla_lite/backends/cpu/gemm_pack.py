@@ -1,9 +1,10 @@
 """Packing: panels of an operand copied to scratch, ``panel[k][lane]``, in the compute type.
 
-A panel is ``width`` lanes wide (the register tile's rows or columns) and is filled in groups of lanes. Nothing
-outside of the operand is read; lanes past its edge hold copies of the last valid lane, zeros or what was there before. A group may
-spill past its row of the panel into the next row, panel or the scratch's pad, so the last group comes first, and panels are packed
-in increasing order. Strides are arguments: one function serves every product of a module.
+A panel is ``width`` lanes wide (the register tile's rows or columns) and is filled in groups of
+lanes. Nothing outside of the operand is read; lanes past its edge hold copies of the last valid
+lane, zeros or what was there before. A group may spill past its row of the panel into the next row,
+panel or the scratch's pad, so the last group comes first, and panels are packed in increasing
+order. Strides are arguments: one function serves every product of a module.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ QUARTER = 16  # bytes that shuffles exchange cheaply between vectors: an SSE or 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """One group of a panel: addresses of its first lane, strides (elements), how many lanes are valid, depth."""
+    """One group of a panel: addresses of its first lane, strides (elements), valid lanes, depth."""
 
     builder: ir.IRBuilder
     source: ir.Value
@@ -49,7 +50,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Packing:
-    """What a packing function is specialised to: its method, source type, compute type and lanes."""
+    """What a packing function is specialised to: method, source and compute type, lanes."""
 
     method: str
     source: str
@@ -58,7 +59,7 @@ class Packing:
 
 
 def packing_of(operand: Operand, dtype: str, lanes: int) -> Packing:
-    """The method that suits an operand's strides: runs along the panel, runs along k, or neither."""
+    """The method for an operand's strides: runs along the panel, runs along k, or neither."""
     if operand.outer == 1:
         method = "runs"
     elif operand.depth == 1 and ITEMSIZE[dtype] in (4, 8) and lanes * ITEMSIZE[dtype] >= QUARTER:
@@ -69,7 +70,7 @@ def packing_of(operand: Operand, dtype: str, lanes: int) -> Packing:
 
 
 def packer(module: ir.Module, spec: Packing) -> ir.Function:
-    """``void(source, outer stride, k stride, panel, width, valid, depth)``, emitted once per module."""
+    """``void(source, outer, step, panel, width, valid, depth)``, emitted once per module."""
     name = f"fnx_pack_{spec.method}_{spec.source}_{spec.dtype}_{spec.lanes}"
     if name in module.globals:
         return module.globals[name]
@@ -113,9 +114,10 @@ def _pack_runs(spec: Packing, group: Group) -> None:
 def _pack_transposed(spec: Packing, group: Group) -> None:
     """The operand is contiguous along k: transpose ``lanes x lanes`` squares, in two rounds.
 
-    With vectors seen as quarters of 16 bytes that hold ``side`` elements, quarters change places in the first round, ``side x side``
-    squares turn inside of them in the second. Loops over both rounds keep the code short. The square's last rows may lie past
-    ``depth``: they spill into what is packed next, or into the pad.
+    With vectors seen as quarters of 16 bytes that hold ``side`` elements, quarters change places in
+    the first round, ``side x side`` squares turn inside of them in the second. Loops over both
+    rounds keep the code short. The square's last rows may lie past ``depth``: they spill into what
+    is packed next, or into the pad.
     """
     builder = group.builder
     kind = vector_of(STORAGE[spec.dtype], spec.lanes)
@@ -127,17 +129,16 @@ def _pack_transposed(spec: Packing, group: Group) -> None:
         with counted(builder, int64(0), int64(side), name="row") as row:
             lanes = [builder.add(row, int64(q * side)) for q in range(quarters)]
             rows = [_row(spec, group, lane, k, mask) for lane in lanes]
-            # Vector q has quarter q of every row; the side of them that belong together lie together.
+            # Vector q has quarter q of every row; the side of them that belong together lie
+            # together.
             for lane, value in zip(lanes, _exchanged(builder, rows, side, spec.lanes), strict=True):
                 builder.store(value, element(builder, sorted_, kind, lane), align=16)
         with counted(builder, int64(0), int64(spec.lanes), side, name="column") as column:
             _store_columns(spec, group, sorted_, k, column)
 
 
-def _row(
-    spec: Packing, group: Group, lane: ir.Value, k: ir.Value, mask: ir.Value
-) -> ir.Value:
-    """A vector along k of one lane of the panel; lanes that do not exist repeat the last one that does."""
+def _row(spec: Packing, group: Group, lane: ir.Value, k: ir.Value, mask: ir.Value) -> ir.Value:
+    """A vector along k of one lane of the panel; lanes past the edge repeat the last one."""
     builder = group.builder
     present = smaller(builder, lane, builder.sub(group.valid, int64(1)))
     row = _cell(group, spec.source, group.source, present, group.outer)
@@ -164,10 +165,8 @@ def _store_columns(
         cell = element(builder, cell, STORAGE[spec.dtype], group.width)
 
 
-def _exchanged(
-    builder: ir.IRBuilder, rows: list[ir.Value], run: int, span: int
-) -> list[ir.Value]:
-    """Transpose one, two or four vectors as matrices whose elements are runs, in every ``span`` of their lanes."""
+def _exchanged(builder: ir.IRBuilder, rows: list[ir.Value], run: int, span: int) -> list[ir.Value]:
+    """Transpose one, two or four vectors as matrices of runs, in every ``span`` of lanes."""
 
     def pick(x: ir.Value, y: ir.Value, *chosen: tuple[int, int]) -> ir.Value:
         return _picked(builder, (x, y), chosen, run, span)

@@ -1,6 +1,7 @@
 """A matrix product as its operands' strides: loops.Matmul in a kernel -> Problem.
 
-Output: every operand is a base offset and one stride (in elements) per loop variable, whatever its rank and layout.
+Output: every operand is a base offset and one stride (in elements) per loop variable, whatever its
+rank and layout.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from fnx_xla_lite.loops import ir as loops
 
 @dataclass(frozen=True, slots=True)
 class Operand:
-    """``buffer[offset + sum(batch[i] * b_i) + outer * (m or n) + depth * k]`` of the kernel's parameter ``buffer``."""
+    """Element ``offset + sum(batch * b) + outer * (m or n) + depth * k`` of a parameter."""
 
     buffer: int
     dtype: str
@@ -24,9 +25,10 @@ class Operand:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """``acc[b, m, n] = sum_k lhs[b, m, k] * rhs[b, k, n]``; ``target`` is set where the epilogue is one plain store of acc.
+    """``acc[b, m, n] = sum_k lhs[b, m, k] * rhs[b, k, n]``, and where a plain acc goes.
 
-    ``m_name`` and ``n_name`` are the epilogue's loop variables; ``n`` is the one that vectors run along.
+    ``target`` is set where the epilogue does nothing but store acc, contiguous in n. ``m_name`` and
+    ``n_name`` are the epilogue's loop variables; ``n`` is the one that vectors run along.
     """
 
     batch: tuple[int, ...]
@@ -42,7 +44,7 @@ class Problem:
 
 
 def problem_of(kernel: loops.Kernel, matmul: loops.Matmul) -> Problem:
-    """Read the extents and strides of ``matmul``; vectors run along n unless only m is contiguous in what is stored."""
+    """The extents and strides of ``matmul``, its sides swapped if vectors should run along m."""
     (m_name, m), (n_name, n), (k_name, k) = matmul.m, matmul.n, matmul.k
     batch_names = tuple(name for name, _ in matmul.batch)
     lhs = _operand(kernel, matmul.lhs, batch_names, m_name, k_name)
@@ -84,7 +86,7 @@ def _operand(
 
 
 def _prefers_transposed(kernel: loops.Kernel, matmul: loops.Matmul) -> bool:
-    """Whether vectors should run along m: every store is contiguous in m and none in n, or n has one element."""
+    """Whether vectors should run along m: stores are contiguous in m, or n is short."""
     (m_name, m), (n_name, n) = matmul.m, matmul.n
     along_m = along_n = True
     for statement in matmul.epilogue:

@@ -1,8 +1,10 @@
-"""Element types of a matrix product: how they lie in memory, how they widen, how they multiply and add."""
+"""Element types of a matrix product: in memory, widened, multiplied and added."""
 
 from __future__ import annotations
 
 from llvmlite import ir
+
+from fnx_xla_lite.backends.cpu.emit_types import from_memory
 
 STORAGE = {
     "f64": ir.DoubleType(),
@@ -10,12 +12,19 @@ STORAGE = {
     "f16": ir.HalfType(),
     "bf16": ir.IntType(16),
     "i1": ir.IntType(8),
+    "f8E4M3FN": ir.IntType(8),
+    "f8E5M2": ir.IntType(8),
     **{f"{sign}{bits}": ir.IntType(bits) for sign in ("i", "ui") for bits in (8, 16, 32, 64)},
 }
-ITEMSIZE = {"i1": 1, "bf16": 2, "f16": 2, "f32": 4, "f64": 8} | {
+ITEMSIZE = {"i1": 1, "f8E4M3FN": 1, "f8E5M2": 1, "bf16": 2, "f16": 2, "f32": 4, "f64": 8} | {
     f"{sign}{bits}": bits // 8 for sign in ("i", "ui") for bits in (8, 16, 32, 64)
 }
-WIDE = {"bf16": "f32", "f16": "f32"}  # sums of these types are kept in f32
+WIDE = {
+    "bf16": "f32",
+    "f16": "f32",
+    "f8E4M3FN": "f32",
+    "f8E5M2": "f32",
+}  # sums of these types are kept in f32
 FLOATS = frozenset({"f64", "f32", "f16", "bf16"})
 INT64 = ir.IntType(64)
 INT32 = ir.IntType(32)
@@ -39,7 +48,7 @@ def vector_of(scalar: ir.Type, lanes: int) -> ir.Type:
 
 
 def widen(builder: ir.IRBuilder, value: ir.Value, source: str, target: str) -> ir.Value:
-    """Convert a scalar or vector as it lies in memory from ``source`` to the compute type ``target``."""
+    """Convert a scalar or vector from ``source``, as in memory, to the compute type ``target``."""
     if source == target:
         return value
     lanes = value.type.count if isinstance(value.type, ir.VectorType) else 0
@@ -51,8 +60,11 @@ def widen(builder: ir.IRBuilder, value: ir.Value, source: str, target: str) -> i
         bits = builder.shl(bits, splat_constant(shift, lanes))
         value = builder.bitcast(bits, vector_of(ir.FloatType(), lanes))
         return value if target == "f32" else builder.fpext(value, goal)
+    if source.startswith("f8"):
+        value = from_memory(builder, value, source)
+        return value if target == "f32" else builder.fpext(value, goal)
     if source in FLOATS:
-        assert target in FLOATS and ITEMSIZE[target] > ITEMSIZE[source], (source, target)
+        assert target in FLOATS, (source, target)
         return builder.fpext(value, goal)
     unsigned = source.startswith("ui") or source == "i1"
     if target in FLOATS:
@@ -66,7 +78,7 @@ def widen(builder: ir.IRBuilder, value: ir.Value, source: str, target: str) -> i
 def multiply_add(
     builder: ir.IRBuilder, x: ir.Value, y: ir.Value, total: ir.Value, dtype: str, *, fused: bool
 ) -> ir.Value:
-    """``x * y + total`` in ``dtype``: rounded once if ``fused``, modulo 2**bits for integers, and/or for ``i1``."""
+    """``x * y + total``: rounded once if ``fused``; integers wrap; ``i1`` is and/or."""
     if dtype in FLOATS:
         if fused:
             name = f"llvm.fma.{_suffix(total.type)}"
@@ -110,7 +122,7 @@ def lane_mask(builder: ir.IRBuilder, count: ir.Value, lanes: int, first: int = 0
 def masked_load(
     builder: ir.IRBuilder, address: ir.Value, kind: ir.VectorType, mask: ir.Value, align: int
 ) -> ir.Value:
-    """The lanes of ``kind`` that ``mask`` selects, zero elsewhere; the others' memory is not touched."""
+    """The lanes that ``mask`` selects, zero elsewhere; the others' memory is not touched."""
     name = f"llvm.masked.load.{_suffix(kind)}.p0"
     signature = ir.FunctionType(kind, [POINTER, INT32, mask.type, kind])
     arguments = [address, ir.Constant(INT32, align), mask, ir.Constant(kind, None)]
@@ -148,8 +160,9 @@ def prefetch(builder: ir.IRBuilder, address: ir.Value, flags: list[ir.Constant])
 def skip_optimizing(function: ir.Function) -> None:
     """Let LLVM translate ``function`` as it stands.
 
-    For loops that memory or a microkernel keeps waiting anyway: LLVM's loop strength reduction takes ten times as long over them
-    as all the rest of code generation, and they run no faster for it.
+    For loops that memory or a microkernel keeps waiting anyway: LLVM's loop strength reduction
+    takes ten times as long over them as all the rest of code generation, and they run no faster for
+    it.
     """
     function.attributes.add("noinline")
     function.attributes.add("optnone")

@@ -141,10 +141,10 @@ def stop_gradient(x: Any) -> Any:
 def full(shape: Sizes, fill_value: Any, dtype: object = None) -> Array:
     """An array full of one number."""
     aval = aval_of(fill_value)
+    target = aval.dtype if dtype is None else as_dtype(dtype)
     if isinstance(fill_value, bool | int | float | np.generic):
-        return creation.full(shape=tuple(shape), value=fill_value, dtype=aval.dtype if dtype is None else dtype)
-    value = fill_value if dtype is None else convert_element_type(fill_value, dtype)
-    return broadcast_in_dim(value, shape, ())
+        return creation.full(shape=tuple(shape), value=fill_value, dtype=target)
+    return broadcast_in_dim(convert_element_type(fill_value, target), shape, ())
 
 
 def full_like(x: Array, fill_value: Any, dtype: object = None) -> Array:

@@ -1,4 +1,4 @@
-"""Random numbers from keys: pure functions, the same bits as JAX for the same seed, dtype and shape.
+"""Random numbers from keys: pure functions, JAX's bits for the same seed, dtype and shape.
 
 A key is a plain ``uint32[2]`` array. Bits come from Threefry-2x32 (Salmon et al., "Parallel random
 numbers: as easy as 1, 2, 3", 2011) applied to the index of each element, as in JAX's default
@@ -344,9 +344,8 @@ def categorical(
     sizes = batch if shape is None else as_shape(shape, "categorical")
     front = sizes[: len(sizes) - len(batch)]
     if fnp.broadcast_shapes(sizes, batch) != sizes:
-        raise value_error(
-            f"categorical: shape {shape_text(sizes)} does not fit logits {logits.aval}, axis {axis}."
-        )
+        message = f"categorical: shape {shape_text(sizes)} does not fit {logits.aval}, axis {axis}."
+        raise value_error(message)
     own = list(sizes[len(front) :])
     own.insert(position, logits.shape[position])
     noise = gumbel(key, (*front, *own), logits.dtype)

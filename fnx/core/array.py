@@ -20,8 +20,8 @@ _NOT_A_BUFFER = (
     "Write fnx.numpy.asarray(x) for lists, scalars and the arrays of other libraries."
 )
 _NO_HASH = (
-    "unhashable type: 'Array'. Arrays compare element by element, so they cannot be keys of a dict, "
-    "members of a set or static arguments. Use x.tobytes(), or id(x) for the object itself."
+    "unhashable type: 'Array'. Arrays compare element by element, so they cannot be keys of a "
+    "dict, members of a set or static arguments. Use x.tobytes(), or id(x) for the object itself."
 )
 _NO_ITEM_ASSIGNMENT = (
     "fnx arrays are immutable: x[index] = y is not possible. "
@@ -44,7 +44,7 @@ class Array:
     aval: Aval
 
     def __new__(cls, buffer: np.ndarray, weak: bool = False) -> Array:
-        """Wrap ``buffer``, which must not be written to afterwards; it is copied only if it must be."""
+        """Wrap ``buffer``, which nobody may write to afterwards; copied only if it must be."""
         if not isinstance(buffer, np.ndarray | np.generic):
             raise TypeError(_NOT_A_BUFFER.format(kind=type(buffer).__name__))
         return wrap(buffer, weak)
@@ -235,11 +235,16 @@ class Array:
         if self.is_deleted():
             return f"<deleted Array {self.aval}>"
         weak = ", weak_type=True" if self.aval.weak else ""
-        shape = f", shape={self.aval.shape}" if not self.aval.size and self.aval.shape != (0,) else ""
+        dtype = f"dtype={self.aval.dtype}{weak}"
+        if not self.aval.size:
+            shape = "" if self.aval.shape == (0,) else f"shape={self.aval.shape}, "
+            return f"Array([], {shape}{dtype})"
         body = np.array2string(_printable(self._buffer), separator=", ", prefix="Array(")
-        return f"Array({body if self.aval.size else '[]'}{shape}, dtype={self.aval.dtype}{weak})"
+        return f"Array({body}, {dtype})"
 
     def __str__(self) -> str:
+        if self.is_deleted():
+            return repr(self)
         return str(_printable(self._buffer))
 
 

@@ -186,7 +186,7 @@ def promote_types(a: np.dtype, a_weak: bool, b: np.dtype, b_weak: bool) -> tuple
     a, b = np.dtype(a), np.dtype(b)
     if a == b:
         return a, a_weak and b_weak
-    if a_weak and b_weak:  # both from Python scalars: the join of the dtypes that they have, still weak
+    if a_weak and b_weak:  # both from Python scalars: the join of their dtypes, still weak
         return _join(_NAMES[a], _NAMES[b], a, b)[0], True
     return _join(_place(a, a_weak), _place(b, b_weak), a, b)
 

@@ -21,7 +21,7 @@ def isclose(
     *,
     equal_nan: bool = False,
 ) -> Array:
-    """Whether ``|x1 - x2| <= atol + rtol * |x2|``, element by element; infinities equal themselves."""
+    """Whether ``|x1 - x2| <= atol + rtol * |x2|``, element by element; infinities are equal."""
     x, y = (as_array(v) for v in promote("isclose", x1, x2, inexact=True))
     bound = add(multiply(magnitude(y), rtol), atol)
     near = less_equal(magnitude(subtract(x, y)), bound)

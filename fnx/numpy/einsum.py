@@ -54,7 +54,7 @@ def einsum(
 def _plan(
     subscripts: str, shapes: tuple[tuple[int, ...], ...], optimize: str
 ) -> tuple[tuple[str, ...], tuple[Step, ...]]:
-    """The names of each operand's axes (``-``: leave out), and the steps that lead to one operand."""
+    """The names of each operand's axes (``-``: leave out), and the steps that leave one operand."""
     try:
         inputs, output, _ = opt_einsum.parser.parse_einsum_input(
             (subscripts, *shapes), shapes=True

@@ -29,8 +29,8 @@ from fnx.ops import arithmetic, comparison, gather, layout
 from fnx.ops import shape as ops
 
 _ABSTRACT_MASK = (
-    "Write fnx.numpy.where(mask, x, other) to choose values, x.at[mask].set(value) to change them,\n"
-    "or fnx.numpy.sum(x, where=mask) and the like to leave elements out."
+    "Write fnx.numpy.where(mask, x, other) to choose values, x.at[mask].set(value) to change\n"
+    "them, or fnx.numpy.sum(x, where=mask) and the like to leave elements out."
 )
 
 
@@ -144,7 +144,8 @@ def _plan_of_slices(entries: list[Any], spans: tuple[Span, ...]) -> Plan:
 def _plan_with_arrays(x: Any, entries: list[Any], spans: tuple[Span, ...]) -> Plan:
     places = [i for i, entry in enumerate(entries) if not _is_sliced(entry)]
     is_adjacent = places[-1] - places[0] == len(places) - 1
-    picks = [as_array(np.int32(e) if type(e) is int else e) for e in map(entries.__getitem__, places)]
+    indices = [entries[i] for i in places]
+    picks = [as_array(np.int32(i) if type(i) is int else i) for i in indices]
     sizes = broadcast_shapes(*[p.aval.shape for p in picks], name="x[index]")
     axis, position, picked, before, after = 0, 0, [], [], []
     for place, entry in enumerate(entries):
@@ -165,7 +166,7 @@ def _is_sliced(entry: Any) -> bool:
 
 
 def _expanded(x: Any, index: Any) -> list[Any]:
-    """The entries of an index: None, slices, ints and integer arrays; one for each axis besides None."""
+    """The entries of an index: None, slices, ints, integer arrays; one per axis besides None."""
     entries: list[Any] = []
     for entry in index if isinstance(index, tuple) else (index,):
         entries.extend(_entry(entry))
@@ -257,7 +258,7 @@ def window_dims(y: Any, plan: Plan) -> dict[str, tuple[int, ...]]:
 
 
 def index_vectors(y: Any, plan: Plan) -> Any:
-    """The index arrays with negative indices counted, as one array with a last axis for the vectors."""
+    """The index arrays as one array of index vectors (its last axis), none of them negative."""
     kind = INT32 if max(y.aval.shape) < 2**31 else INT64
     columns = [
         layout.reshape(_counted(array, y.aval.shape[axis], kind), shape=(*plan.pick_shape, 1))

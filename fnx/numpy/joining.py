@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -93,7 +94,7 @@ def split(x: ArrayLike, sections: int | Sequence[int], axis: int = 0) -> list[Ar
         )
     else:
         cuts = list(range(0, size + 1, size // sections)) if size else [0] * (sections + 1)
-    return [piece(x, position, a, b) for a, b in zip(cuts, cuts[1:], strict=False)]
+    return [piece(x, position, a, b) for a, b in itertools.pairwise(cuts)]
 
 
 def array_split(x: ArrayLike, sections: int | Sequence[int], axis: int = 0) -> list[Array]:
@@ -166,7 +167,7 @@ def vstack(arrays: Sequence[ArrayLike]) -> Array:
 
 
 def hstack(arrays: Sequence[ArrayLike]) -> Array:
-    """The arrays beside each other: concatenated along the second axis, vectors along their only one."""
+    """The arrays beside each other: concatenated along the second axis, or the only one."""
     xs = [atleast_1d(x) for x in arrays]
     return concat(xs, axis=min(xs[0].aval.ndim - 1, 1) if xs else 0)
 
@@ -188,7 +189,8 @@ def repeat(
         total_repeat_length: the size of the result along the axis, if that must be checked.
     """
     x = as_owned(x, "repeat")
-    x, position = (ravel(x), 0) if axis is None else (x, canonical_axis(axis, x.aval.ndim, "repeat"))
+    x, axis = (ravel(x), 0) if axis is None else (x, axis)
+    position = canonical_axis(axis, x.aval.ndim, "repeat")
     sizes = x.aval.shape
     if isinstance(repeats, int):
         (times,) = as_shape(repeats, "repeat")
@@ -199,7 +201,8 @@ def repeat(
         )
     else:
         places = np.repeat(np.arange(sizes[position], dtype=np.int32), np.asarray(repeats))
-        result = indexing.take(x, wrap(places), axis=position) if places.size else piece(x, position, 0, 0)
+        nothing = piece(x, position, 0, 0)
+        result = indexing.take(x, wrap(places), axis=position) if places.size else nothing
     if total_repeat_length not in (None, result.aval.shape[position]):
         raise value_error(
             f"repeat: {result.aval.shape[position]} elements are not {total_repeat_length}."

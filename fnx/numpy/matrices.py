@@ -7,7 +7,7 @@ from typing import Any
 
 from fnx.core.array import Array
 from fnx.numpy.arithmetic import multiply, power, subtract
-from fnx.numpy.creation import eye
+from fnx.numpy.grids import eye
 from fnx.numpy.joining import concat, piece
 from fnx.numpy.promotion import (
     ArrayLike,

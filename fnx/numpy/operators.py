@@ -1,4 +1,4 @@
-"""Give arrays and tracers their operators, methods and ``[]``: the one place where the core gets them.
+"""Give arrays and tracers operators, methods and ``[]``: the one place where the core gets them.
 
 `install` is called once for each class by `fnx.numpy`. Arrays have a short way for the commonest
 case, two arrays of one aval (or one array and a Python number) while nothing is traced.
@@ -7,6 +7,7 @@ case, two arrays of one aval (or one array and a Python number) while nothing is
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -19,7 +20,6 @@ from fnx.core.dtypes import BOOL, as_dtype
 from fnx.core.trace import Tracer, current_trace
 from fnx.numpy import (
     arithmetic,
-    creation,
     elementwise,
     joining,
     linalg,
@@ -30,6 +30,7 @@ from fnx.numpy import (
     shaping,
     statistics,
 )
+from fnx.numpy.conversion import astype
 from fnx.numpy.indexing import getitem
 from fnx.numpy.promotion import type_error
 from fnx.numpy.publishing import is_quiet
@@ -76,7 +77,7 @@ _METHODS = {
     "any": reductions.any,
     "argmax": reductions.argmax,
     "argmin": reductions.argmin,
-    "astype": creation.astype,
+    "astype": astype,
     "clip": selection.clip,
     "conj": elementwise.conj,
     "cumprod": statistics.cumprod,
@@ -235,6 +236,15 @@ def _length(self: Any) -> int:
     return self.aval.shape[0]
 
 
+def _contains(self: Any, value: Any) -> bool:
+    return bool(reductions.any(logic.equal(self, value)))
+
+
+def _namespace(self: Any, *, api_version: str | None = None) -> Any:
+    """The module whose functions take this array: ``fnx.numpy``."""
+    return sys.modules["fnx.numpy"]
+
+
 def _hash(self: Any) -> int:
     raise type_error(
         f"a traced array ({self.aval}) cannot be hashed: arrays compare element by element.",
@@ -243,6 +253,8 @@ def _hash(self: Any) -> int:
 
 
 _OWN: dict[str, Method] = {
+    "__array_namespace__": _namespace,
+    "__contains__": _contains,
     "__getitem__": lambda self, index: getitem(self, index),
     "copy": _copy,
     "reshape": _reshape,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fnx.core.array import Array
-from fnx.numpy.creation import astype
+from fnx.numpy.conversion import astype
 from fnx.numpy.joining import concat, flip, piece
 from fnx.numpy.promotion import (
     ArrayLike,
@@ -80,7 +80,8 @@ def _extended(x: Any, axis: int, before: int, after: int, mode: str) -> Any:
         size = x.aval.shape[axis]
         room = most(size)
         if room <= 0:
-            raise value_error(f"pad: mode {mode!r} has nothing to repeat along axis {axis} ({x.aval}).")
+            message = f"pad: mode {mode!r} has nothing to repeat along axis {axis} ({x.aval})."
+            raise value_error(message)
         low, high = min(before, room), min(after, room)
         x = concat([*make(x, axis, low, True), x, *make(x, axis, high, False)], axis=axis)
         before, after = before - low, after - high

@@ -9,7 +9,16 @@ import numpy as np
 
 from fnx.core.array import Array, wrap
 from fnx.core.avals import Aval
-from fnx.core.dtypes import BOOL, FLOAT32, FLOATS, INT32, as_dtype, promote_types, scalar_dtype, to_inexact
+from fnx.core.dtypes import (
+    BOOL,
+    FLOAT32,
+    FLOATS,
+    INT32,
+    as_dtype,
+    promote_types,
+    scalar_dtype,
+    to_inexact,
+)
 from fnx.core.sources import current_source
 from fnx.core.trace import Tracer
 from fnx.errors import FnxTypeError, FnxValueError
@@ -140,9 +149,9 @@ def promote(
     """
     if all([type(x) is Array or type(x) is Tracer for x in xs]):  # the commonest case, quickly
         aval = xs[0].aval
-        if (aval.dtype in FLOATS or not inexact) and all([x.aval.dtype is aval.dtype for x in xs]):
-            if not any([x.aval.weak for x in xs]):
-                return list(xs)
+        is_done = not inexact or aval.dtype in FLOATS
+        if is_done and all([x.aval.dtype is aval.dtype and not x.aval.weak for x in xs]):
+            return list(xs)
     operands = [as_operand(x, name) for x in xs]
     dtype, weak = result_dtype(*map(aval_of, operands))
     if inexact:
@@ -153,7 +162,7 @@ def promote(
 
 
 def cast(x: Any, dtype: np.dtype, weak: bool = False) -> Any:
-    """The operand in this dtype. A scalar stays a scalar: a Python number where the result is weak."""
+    """The operand in this dtype. A scalar stays one: a Python number where the result is weak."""
     if is_scalar(x):
         return _cast_scalar(x, dtype, weak)
     aval = x.aval

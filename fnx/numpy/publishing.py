@@ -35,7 +35,7 @@ Operation = Callable[..., Any]
 def float_function(
     name: str, op: Operation | Primitive, meaning: str
 ) -> Callable[[ArrayLike], Array]:
-    """A function of floats (a primitive, or a composite): integers and bools are taken as float32."""
+    """A function of floats (a primitive or a composite); integers and bools become float32."""
     op = _applied(op)
 
     def function(x: ArrayLike, /) -> Array:

@@ -9,7 +9,8 @@ from fnx.core.array import Array
 from fnx.core.dtypes import BOOL, INT32, as_dtype
 from fnx.numpy import selection
 from fnx.numpy.arithmetic import maximum, minimum
-from fnx.numpy.creation import astype, full
+from fnx.numpy.conversion import astype
+from fnx.numpy.creation import full
 from fnx.numpy.logic import as_bools
 from fnx.numpy.promotion import (
     ArrayLike,
@@ -108,7 +109,8 @@ def _extreme(
     if where is not None:
         x = selection.where(where, x, initial)
     if is_empty:
-        left = [1 if a in axes else n for a, n in enumerate(x.aval.shape) if keepdims or a not in axes]
+        sizes = enumerate(x.aval.shape)
+        left = [1 if a in axes else n for a, n in sizes if keepdims or a not in axes]
         return full(left, initial, x.aval.dtype)
     op, combine = _EXTREMES[name]
     result = over_axes(name, op, x, axes, keepdims)
@@ -190,14 +192,14 @@ def _position(
 def argmax(
     x: ArrayLike, /, axis: int | None = None, *, keepdims: bool = False, dtype: object = INT32
 ) -> Array:
-    """Index of the largest element along an axis (of all in order, if None); the first nan wins."""
+    """Index of the largest element along an axis (of all in order, if None); a nan wins."""
     return _position("argmax", reduction.argmax, x, axis, keepdims, dtype)
 
 
 def argmin(
     x: ArrayLike, /, axis: int | None = None, *, keepdims: bool = False, dtype: object = INT32
 ) -> Array:
-    """Index of the smallest element along an axis (of all in order, if None); the first nan wins."""
+    """Index of the smallest element along an axis (of all in order, if None); a nan wins."""
     return _position("argmin", reduction.argmin, x, axis, keepdims, dtype)
 
 

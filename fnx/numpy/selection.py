@@ -10,7 +10,7 @@ import numpy as np
 from fnx.core.array import Array, wrap
 from fnx.core.dtypes import INT32, INTS, SIGNED
 from fnx.numpy.arithmetic import maximum, minimum
-from fnx.numpy.creation import asarray
+from fnx.numpy.conversion import asarray
 from fnx.numpy.indexing import getitem
 from fnx.numpy.logic import as_bools
 from fnx.numpy.promotion import (
@@ -125,7 +125,7 @@ def take_axis(x: Any, indices: Any, axis: int, mode: str) -> Any:
 
 
 def take_along_axis(x: ArrayLike, indices: ArrayLike, /, *, axis: int = -1) -> Array:
-    """``x[..., indices[..., i, ...], ...]`` along an axis; the other axes run together and broadcast.
+    """``x[..., indices[..., i, ...], ...]`` along an axis; the others run together and broadcast.
 
     Args:
         x: the array.
@@ -138,23 +138,19 @@ def take_along_axis(x: ArrayLike, indices: ArrayLike, /, *, axis: int = -1) -> A
     position = canonical_axis(axis, ndim, "take_along_axis")
     if indices.aval.ndim != ndim:
         raise value_error(f"take_along_axis: {x.aval} and {indices.aval} have different ranks.")
-    index = [
-        indices if a == position else creation.iota(shape=_along(a, ndim, n), dtype=INT32, dimension=a)
-        for a, n in enumerate(x.aval.shape)
-    ]
     sizes = broadcast_shapes(
-        _with_one(x.aval.shape, position), _with_one(indices.aval.shape, position), name="take_along_axis"
+        *[(*v.shape[:position], 1, *v.shape[position + 1 :]) for v in (x, indices)],
+        name="take_along_axis",
     )
-    full_sizes = (*sizes[:position], x.aval.shape[position], *sizes[position + 1 :])
-    return getitem(broadcast_to(x, full_sizes), tuple(index))
+    x = broadcast_to(x, (*sizes[:position], x.aval.shape[position], *sizes[position + 1 :]))
+    index = [_positions_along(a, sizes) for a in range(ndim)]
+    index[position] = indices
+    return getitem(x, tuple(index))
 
 
-def _along(axis: int, ndim: int, size: int) -> tuple[int, ...]:
-    return tuple(size if a == axis else 1 for a in range(ndim))
-
-
-def _with_one(sizes: tuple[int, ...], axis: int) -> tuple[int, ...]:
-    return (*sizes[:axis], 1, *sizes[axis + 1 :])
+def _positions_along(axis: int, sizes: tuple[int, ...]) -> Any:
+    shape = tuple(size if a == axis else 1 for a, size in enumerate(sizes))
+    return creation.iota(shape=shape, dtype=INT32, dimension=axis)
 
 
 def nonzero(x: ArrayLike, /) -> tuple[Array, ...]:

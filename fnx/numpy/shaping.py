@@ -132,10 +132,10 @@ def moveaxis(x: ArrayLike, source: Axis, destination: Axis, /) -> Array:
     x = as_owned(x, "moveaxis")
     ndim = x.aval.ndim
     sources, targets = (
-        [canonical_axis(a, ndim, "moveaxis") for a in (axes if isinstance(axes, Sequence) else [axes])]
-        for axes in (source, destination)
+        [canonical_axis(a, ndim, "moveaxis") for a in (v if isinstance(v, Sequence) else [v])]
+        for v in (source, destination)
     )
-    if len(sources) != len(targets) or len({*sources}) < len(sources) or len({*targets}) < len(targets):
+    if not len(sources) == len(targets) == len({*sources}) == len({*targets}):
         raise value_error(
             f"moveaxis: source {source} and destination {destination} must be equally many "
             "different axes."

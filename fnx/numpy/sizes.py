@@ -1,4 +1,4 @@
-"""Shapes that the user wrote, as tuples of Python ints."""
+"""Shapes and devices that the user wrote, checked."""
 
 from __future__ import annotations
 
@@ -26,3 +26,9 @@ def as_shape(shape: Shape, name: str) -> tuple[int, ...]:
     if any(size < 0 for size in result):
         raise value_error(f"{name}: sizes cannot be negative, got {result}.")
     return result
+
+
+def check_device(name: str, device: str | None) -> None:
+    """Raise unless the device is the only one there is."""
+    if device not in (None, "cpu"):
+        raise value_error(f"{name}: the only device is 'cpu', got {device!r}.")

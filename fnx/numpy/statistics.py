@@ -9,7 +9,7 @@ from fnx import lax
 from fnx.core.array import Array
 from fnx.core.dtypes import BOOL, INT32
 from fnx.numpy.arithmetic import divide, multiply, subtract
-from fnx.numpy.creation import astype
+from fnx.numpy.conversion import astype
 from fnx.numpy.joining import piece
 from fnx.numpy.promotion import (
     ArrayLike,
@@ -198,5 +198,6 @@ def diff(x: ArrayLike, /, *, axis: int = -1, n: int = 1) -> Array:
     position = canonical_axis(axis, x.aval.ndim, "diff")
     for _ in range(n):
         size = x.aval.shape[position]
-        x = subtract(piece(x, position, min(1, size), size), piece(x, position, 0, max(size - 1, 0)))
+        later, earlier = piece(x, position, min(1, size), size), piece(x, position, 0, size - 1)
+        x = subtract(later, earlier)
     return x

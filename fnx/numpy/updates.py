@@ -10,7 +10,7 @@ from fnx.core.array import Array
 from fnx.core.dtypes import BOOL
 from fnx.core.trace import Tracer
 from fnx.numpy.arithmetic import add, divide, maximum, minimum, multiply, power, subtract
-from fnx.numpy.creation import astype
+from fnx.numpy.conversion import astype
 from fnx.numpy.indexing import (
     Plan,
     getitem,

@@ -60,6 +60,16 @@ class Compiled:
             _ = x._buffer  # raises where the buffer is gone
         return self._explain(arrays)
 
+    def summary(self) -> str:
+        """What was compiled, in a line: kernels, memory, code."""
+        program = self.executable.program
+        launches = sum(type(step).__name__ == "Launch" for step in program.steps)
+        return (
+            f"{self.name}: {launches} kernels in one native function of {self.executable.code_bytes / 1024:.0f} KiB, "
+            f"{program.arena_bytes / 1024:.0f} KiB of planned scratch memory, "
+            f"{len(program.aliases)} of {len(program.results)} results take over donated memory"
+        )
+
     def _native(self) -> Callable[..., Any]:
         executable = self.executable
         plan = CallPlan(

@@ -74,7 +74,11 @@ def specialise(
         w.lines.append(f"  {', '.join(results)}, = out")
     w.lines.append(f"  return {_put_together(w, result, iter(results))}")
     body = "\n".join(f"  {line}" for line in w.lines)
-    source = f"def call({''.join(p + ', ' for p in parameters)}*rest):\n  if rest: return MISS\n  try:\n{body}\n  except KeyError: return MISS\n"
+    unpack = f"  {''.join(p + ', ' for p in parameters)} = args\n" if parameters else ""
+    source = (
+        f"def call(*args):\n  if len(args) != {len(parameters)}: return MISS\n{unpack}"
+        f"  try:\n{body}\n  except KeyError: return MISS\n"
+    )
     namespace: dict[str, Any] = {**w.names, "flat": flat, "MISS": miss}
     exec(compile(source, "<fnx dispatch>", "exec"), namespace)
     return namespace["call"]

@@ -65,11 +65,12 @@ class ScaleByAdam(Optimizer):
         count = state.count + 1
         mean = tree.map(lambda m, g: _mix(self.b1, m, g), state.mean, grads)
         square = tree.map(lambda v, g: _mix(self.b2, v, g * g), state.square, grads)
-        steps = count.astype("float32")
+        steps = count.astype("float64")  # in float32, 1 - 0.999**2 would be off by 1e-5 of itself
         mean_scale, square_scale = 1 / (1 - self.b1**steps), 1 / (1 - self.b2**steps)
 
         def direction(m: Any, v: Any) -> Any:
-            return ((m * mean_scale) / (fnp.sqrt(v * square_scale) + self.eps)).astype(m.dtype)
+            corrected, root = m * mean_scale.astype(m.dtype), fnp.sqrt(v * square_scale.astype(v.dtype))
+            return (corrected / (root + self.eps)).astype(m.dtype)
 
         return tree.map(direction, mean, square), MomentsState(count, mean, square)
 

@@ -50,6 +50,7 @@ def eval_shape(f: F, *args: Any, **kwargs: Any) -> Any:
     Returns:
         A pytree of avals, which have ``shape`` and ``dtype``.
 
+    >>> import numpy as np
     >>> eval_shape(lambda x: x * 2.0, np.ones((2, 3)))
     f64[2,3]
     """

@@ -32,6 +32,7 @@ def vmap(f: F, in_axes: Any = 0, out_axes: Any = 0, axis_size: int | None = None
     Raises:
         AxisError: if axes do not fit the arguments, or sizes differ.
 
+    >>> import numpy as np
     >>> vmap(lambda x, y: x * y, in_axes=(0, None))(np.arange(3.0, dtype="float32"), 2.0)
     Array([0., 2., 4.], dtype=float32)
     """

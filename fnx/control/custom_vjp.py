@@ -36,8 +36,7 @@ class custom_vjp:
     Args:
         fun: the function; its arguments and result are pytrees.
         nondiff_argnums: positions of arguments that are not differentiated; they can be anything.
-            ``bwd`` gets them
-            first: ``bwd(*nondiff, residuals, ct)``.
+            ``bwd`` gets them first: ``bwd(*nondiff, residuals, ct)``.
     """
 
     def __init__(self, fun: F, nondiff_argnums: Sequence[int] = ()) -> None:

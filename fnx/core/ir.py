@@ -1,11 +1,12 @@
 """Jaxpr: a typed, pure let-list.
 
-Grammar, in JAX's notation::
+Grammar, in JAX's notation (constants stand before the ";")::
 
-    jaxpr ::= "{" "lambda" binder* ";" binder* "." "let" eqn* "in" "(" atom* ")" "}"    constants
-    before the ";" eqn   ::= binder* "=" primitive "[" param* "]" atom*
-    binder ::= name ":" aval            atom ::= name | literal ":" aval
-    aval  ::= dtype "[" size* "]"       for example f32[3,4]
+    jaxpr  ::= "{" "lambda" binder* ";" binder* "." "let" eqn* "in" "(" atom* ")" "}"
+    eqn    ::= binder* "=" primitive "[" param* "]" atom*
+    binder ::= name ":" aval
+    atom   ::= name | literal ":" aval
+    aval   ::= dtype "[" size* "]"       for example f32[3,4]
 
 All nodes are frozen. Variables are compared by identity, jaxprs by structure (names do not matter).
 """

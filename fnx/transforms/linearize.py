@@ -113,7 +113,8 @@ def linearize_jaxpr(jaxpr: Jaxpr, active: Sequence[bool]) -> LinearizedJaxpr:
     def forward_f(*args: Any) -> list[Any]:
         result = linearize_flat(functools.partial(evaluate, jaxpr), args, active)
         found.append(result)
-        known = {id(x): i for i, x in enumerate((*args, *result.outs))}
+        places = list(enumerate((*args, *result.outs)))
+        known = {id(x): i for i, x in reversed(places)}  # an argument, rather than a result
         values = [value for _, value in result.linear.consts]
         residuals.extend(known.get(id(value)) for value in values)
         extra = [v for v, position in zip(values, residuals, strict=True) if position is None]

@@ -41,7 +41,12 @@ def transpose_flat(
     for eqn in reversed(eqns):
         out_cts = [cotangents.pop(v, None) for v in eqn.outputs]
         if any(ct is not None for ct in out_cts):
-            _accumulate(cotangents, unknown, eqn.inputs, _pull_back(eqn, out_cts, unknown, env))
+            token = inherit(eqn.source)
+            try:
+                found = _pull_back(eqn, out_cts, unknown, env)
+                _accumulate(cotangents, unknown, eqn.inputs, found)
+            finally:
+                disinherit(token)
     return [cotangents.get(v) for v in jaxpr.inputs]
 
 
@@ -75,11 +80,7 @@ def _pull_back(eqn: Eqn, cts: list[Any], unknown: set[Var], env: dict[Var, Any])
             hint="A derivative rule (custom_jvp) must be linear in the tangents.",
         )
     inputs = [Linear(a.aval) if a in unknown else _read(env, a) for a in eqn.inputs]
-    token = inherit(eqn.source)
-    try:
-        return eqn.primitive.transpose(tuple(cts), tuple(inputs), **eqn.params)
-    finally:
-        disinherit(token)
+    return eqn.primitive.transpose(tuple(cts), tuple(inputs), **eqn.params)
 
 
 def _accumulate(

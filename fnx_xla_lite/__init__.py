@@ -18,5 +18,12 @@ from fnx_xla_lite.pipeline import compile
 from fnx_xla_lite.runtime.executable import Executable
 
 __all__ = [
-    "Builder", "Executable", "HloModule", "compile", "get_threads", "interpret", "parse", "set_threads",
-]  # fmt: skip
+    "Builder",
+    "Executable",
+    "HloModule",
+    "compile",
+    "get_threads",
+    "interpret",
+    "parse",
+    "set_threads",
+]

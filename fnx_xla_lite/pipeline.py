@@ -1,6 +1,7 @@
-"""Pipeline: HloModule or StableHLO text -> Executable; the list of stages, each with the reason why it stands where it stands.
+"""Pipeline: HloModule or StableHLO text -> Executable; the stages, each with its reason.
 
-``FNX_DUMP=folder`` writes the text of every stage; ``FNX_CHECK=1`` verifies the module between any two.
+``FNX_DUMP=folder`` writes the text of every stage; ``FNX_CHECK=1`` verifies the module between any
+two.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ def compile(module: HloModule | str, backend: str = "cpu") -> Executable:
     Raises:
         ParseError: the text is not in the part of StableHLO that we read.
         VerifyError: the module is not well formed.
-        UnsupportedOpError: the module uses an operation or element type that the backend does not have.
+        UnsupportedOpError: an operation or element type is one that the backend does not have.
         BackendError: there is no such backend.
     """
     if backend not in BACKENDS:
@@ -95,7 +96,7 @@ def compile(module: HloModule | str, backend: str = "cpu") -> Executable:
 
 
 def stages(source: HloModule) -> Iterator[tuple[str, HloModule]]:
-    """The module at the start and after every pass, by name; verified in between where ``FNX_CHECK`` asks for it."""
+    """The module at the start and after every pass, by name; ``FNX_CHECK`` verifies it."""
     yield "hlo", source
     module, checking = source, is_checking()
     for step in (*PASSES, FUSE):

@@ -1,4 +1,4 @@
-"""What every backend gives: a loops.Program compiled to a native entry, with the texts of its stages."""
+"""What every backend gives: a loops.Program compiled to a native entry, and its texts."""
 
 from __future__ import annotations
 

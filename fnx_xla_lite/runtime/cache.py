@@ -1,7 +1,8 @@
-"""Cache: compiled objects on disk, by key; private to the user, written atomically, checked when read.
+"""Cache: compiled objects on disk; private, written atomically, checked when read.
 
-``FNX_CACHE_DIR`` names the folder (default: the user's cache folder), ``FNX_CACHE=0`` turns the cache off. A file that is damaged, or that
-another user could have written, is ignored and written anew. A cache that cannot be written is no error.
+``FNX_CACHE_DIR`` names the folder (default: the user's cache folder), ``FNX_CACHE=0`` turns the
+cache off. A file that is damaged, or that another user could have written, is ignored and written
+anew. A cache that cannot be written is no error.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _MOST_FILES = 4096
 
 @dataclass(frozen=True, slots=True)
 class ObjectCache:
-    """A folder of objects; file names are keys, contents are a magic line, the SHA-256 of the data, the data."""
+    """A folder of objects, named by key: a magic line, the SHA-256 of the data, the data."""
 
     folder: Path
 

@@ -2,13 +2,17 @@
 
 The native entry is ``void run(void** parameters, void** results, void* arena)``:
 
-* ``parameters[i]`` points to the elements of parameter i: C-contiguous, aligned to the element size, of the declared type;
-* ``results[j]`` points to memory for result j that overlaps no parameter, except that ``aliases`` pairs (result, parameter)
-  share the parameter's memory, which must be writable and belong to no other parameter;
-* ``arena`` points to ``arena_bytes`` bytes of scratch, aligned to 64 bytes, for this call alone (null where there are none).
+* ``parameters[i]`` points to the elements of parameter i: C-contiguous, of the declared type,
+  aligned to the element size;
+* ``results[j]`` points to memory for result j that overlaps no parameter, except that ``aliases``
+  pairs (result, parameter) share the parameter's memory, which must be writable and belong to no
+  other parameter;
+* ``arena`` points to ``arena_bytes`` bytes of scratch for this call alone, aligned to 64 bytes
+  (null where there are none).
 
-The entry may be called from several threads at once, with the GIL released. It keeps no state between calls, and puts back the
-floating-point control word that it sets. Pointers to arrays without elements are not followed.
+The entry may be called from several threads at once, with the GIL released. It keeps no state
+between calls, and puts back the floating-point control word that it sets. Pointers to arrays
+without elements are not followed.
 """
 
 from __future__ import annotations
@@ -55,7 +59,7 @@ class Executable:
 
     Attributes:
         program: its kernels, steps and memory plan.
-        entry: address of the native entry function (see the module's docstring for what it expects).
+        entry: address of the native entry function; the module's docstring says what it expects.
         arena_bytes: scratch memory of one call.
         aliases: pairs (result, parameter) that share the parameter's memory.
         cost: estimated nanoseconds of one call on one thread.
@@ -94,8 +98,8 @@ class Executable:
     def __call__(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
         """Run the program.
 
-        Arrays that are not C-contiguous or not aligned are copied. A donated argument's memory becomes a result where it can;
-        it must not be used afterwards.
+        Arrays that are not C-contiguous or not aligned are copied. A donated argument's memory
+        becomes a result where it can; it must not be used afterwards.
 
         Args:
             arrays: one array for each parameter, of its shape and element type.
@@ -154,7 +158,7 @@ class Executable:
 
 
 def _owned(arrays: list[np.ndarray], position: int) -> np.ndarray:
-    """A donated argument's memory, or a copy where it is read-only or shared with another argument."""
+    """A donated argument's memory; a copy where it is read-only or shared with another."""
     mine = arrays[position]
     others = (x for i, x in enumerate(arrays) if i != position)
     if not mine.flags.writeable or any(np.may_share_memory(mine, x) for x in others):
@@ -169,7 +173,7 @@ def _no_array() -> None:
 
 
 def _maker(kind: TensorType) -> Callable[[], np.ndarray]:
-    """What makes an uninitialised result: NumPy for small ones, recycled memory for those that would cost page faults."""
+    """What makes an uninitialised result: NumPy, or recycled memory where pages would fault."""
     dtype = to_numpy(kind.dtype)
     make = np.empty if kind.size * dtype.itemsize < _POOLED_BYTES else native_pool.empty
     return functools.partial(make, kind.shape, dtype)
@@ -184,7 +188,7 @@ def _address_by_attribute(array: np.ndarray) -> int:
 
 
 def _address_by_layout(array: np.ndarray) -> int:
-    """The ``data`` field, which NumPy's C interface promises to be the first one after the object's head: five times faster."""
+    """The ``data`` field, the first one after the object's head: five times faster."""
     return _POINTER.from_address(id(array) + _HEAD).value or 0
 
 

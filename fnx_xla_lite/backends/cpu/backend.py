@@ -1,7 +1,7 @@
 """The CPU backend: Program -> NativeProgram, through the object cache.
 
-Input: a verified program. Output: an entry in this process's memory. What is compiled depends on the program and the target only, so an
-object made once serves every process on an equal machine.
+Input: a verified program. Output: an entry in this process's memory. What is compiled depends on
+the program and the target only, so an object made once serves every process on an equal machine.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class CpuBackend:
     name: str = "cpu"
 
     def compile_program(self, program: Program) -> NativeProgram:
-        """Compile all kernels of ``program`` and its entry function, or load them from the cache."""
+        """Compile all kernels of ``program`` and its entry, or load them from the cache."""
         key = _key(program, self.target)
         packed = self.cache.get(key) if self.cache else None
         library = _try_load(packed) if packed is not None else None
@@ -136,7 +136,7 @@ def _key(program: Program, target: Target) -> str:
 
 @functools.cache
 def _sources() -> str:
-    """Hash of the code generator itself and of llvmlite's version: another compiler never meets our objects."""
+    """Hash of the code generator's own sources and of llvmlite's version."""
     digest = hashlib.sha256(llvmlite.__version__.encode())
     root = importlib.resources.files("fnx_xla_lite.backends.cpu")
     for file in sorted(root.iterdir(), key=lambda entry: entry.name):

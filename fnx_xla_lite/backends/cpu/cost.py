@@ -1,7 +1,8 @@
-"""Cost: an estimate of how long one task of a kernel takes, to decide whether threads are worth waking.
+"""Cost: an estimate of a task's time, to decide whether threads are worth waking.
 
-Every scalar operation costs its weight over the lanes it runs in; every access costs its bytes at a memory speed that is typical of
-data in cache. The estimate only steers partitions; results do not depend on it.
+Every scalar operation costs its weight over the lanes it runs in; every access costs its bytes at a
+memory speed that is typical of data in cache. The estimate only steers partitions; results do not
+depend on it.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def product_nanoseconds(facts: Facts, matmul: loops.Matmul) -> float:
 
 
 def program_nanoseconds(program: Program, target: Target) -> float:
-    """Estimated time of one run on one thread; loops with a data-dependent end are taken to run a hundred times."""
+    """Estimated time of one run on one thread; while loops are taken to run a hundred times."""
     known: dict[int, float] = {}
 
     def of_kernel(kernel: loops.Kernel) -> float:

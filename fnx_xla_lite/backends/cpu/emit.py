@@ -1,8 +1,10 @@
 """Emit: loops.Kernel -> one LLVM function that runs a range of the kernel's tasks.
 
-The function is ``void(ptr slots, ptr scratch, i64 begin, i64 end)``: ``slots[i]`` is the address of ``kernel.parameters[i]``, ``scratch``
-is memory of the calling thread (``KernelCode.scratch_bytes``, 64-byte aligned), and tasks are the iterations of the parallel prefix,
-numbered with the last loop fastest, or a matrix product's output tiles. Tasks are independent: any partition gives the same bytes.
+The function is ``void(ptr slots, ptr scratch, i64 begin, i64 end)``: ``slots[i]`` is the address of
+``kernel.parameters[i]``, ``scratch`` is memory of the calling thread (``KernelCode.scratch_bytes``,
+64-byte aligned), and tasks are the iterations of the parallel prefix, numbered with the last loop
+fastest, or a matrix product's output tiles. Tasks are independent: any partition gives the same
+bytes.
 """
 
 from __future__ import annotations
@@ -32,9 +34,10 @@ _STACK_SCRATCH = (
 
 @dataclass(frozen=True, slots=True)
 class KernelCode:
-    """An emitted kernel: function name, number of tasks, scratch bytes per thread, estimated time of a task.
+    """An emitted kernel: function name, tasks, scratch bytes per thread, time of a task.
 
-    ``contiguous``: a thread should take one run of tasks (it keeps something from one task to the next).
+    ``contiguous``: a thread should take one run of tasks (it keeps something from one task to
+    the next).
     """
 
     name: str
@@ -143,7 +146,7 @@ def _emit_tasks(
     body: tuple[loops.Stmt, ...],
     function: ir.Function,
 ) -> None:
-    """The loop over task numbers; coordinates are counted up with carries, divided out only once."""
+    """The loop over task numbers; coordinates are divided out once, then counted up."""
     begin, end = function.args[2:]
     outer = scope.builder
     head, leave = function.append_basic_block("task"), function.append_basic_block("leave")

@@ -1,4 +1,4 @@
-"""Expressions: loops.Expr -> LLVM values, scalars where all lanes agree and vectors of lanes otherwise."""
+"""Expressions: loops.Expr -> LLVM values, scalars where all lanes agree, else vectors."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def emit_expr(scope: Scope, expr: loops.Expr) -> ir.Value:
 
 
 def _memory_key(scope: Scope, expr: loops.Expr, names: frozenset[str], home: int) -> object | None:
-    """Under which key the value may be used again at ``home``; None where it may change there or is cheap."""
+    """Under which key a value may be used again at ``home``; None where it may change there."""
     if isinstance(expr, loops.Load):
         return expr if all(isinstance(index, loops.Affine) for index in expr.indices) else None
     moved = home < scope.current

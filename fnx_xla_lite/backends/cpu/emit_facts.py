@@ -1,6 +1,7 @@
-"""Facts about a kernel's statements and expressions that emission asks for: dependences, effects, weight, lane counts.
+"""Facts about a kernel's nodes that emission asks for: reads, effects, weights, lanes.
 
-Input: ``loops.ir`` nodes. Everything is computed once per node and kept by identity for the life of one ``Facts`` object.
+Input: ``loops.ir`` nodes. Everything is computed once per node and kept by identity for the life of
+one ``Facts`` object.
 """
 
 from __future__ import annotations
@@ -16,15 +17,15 @@ from fnx_xla_lite.loops import ir as loops
 WEIGHTS = {
     "divide": 4, "remainder": 20, "sqrt": 5, "rsqrt": 6, "cbrt": 20, "power": 50, "atan2": 40,
     "exponential": 14, "exponential_minus_one": 22, "log": 18, "log_plus_one": 22, "logistic": 20,
-    "tanh": 22, "sine": 30, "cosine": 30, "tan": 40, "erf": 30, "erfc": 40, "erf_inv": 40, "asin": 25,
-    "acos": 25, "atan": 25, "sinh": 30, "cosh": 30, "asinh": 30, "acosh": 30, "atanh": 30,
-    "lgamma": 80, "digamma": 80, "popcnt": 6, "count_leading_zeros": 4,
+    "tanh": 22, "sine": 30, "cosine": 30, "tan": 40, "erf": 30, "erfc": 40, "erf_inv": 40,
+    "asin": 25, "acos": 25, "atan": 25, "sinh": 30, "cosh": 30, "asinh": 30, "acosh": 30,
+    "atanh": 30, "lgamma": 80, "digamma": 80, "popcnt": 6, "count_leading_zeros": 4,
 }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Reads:
-    """What an expression depends on: variables, named values, and ``@buffer`` for buffers that the kernel writes."""
+    """What an expression depends on: names, and ``@buffer`` for a buffer that the kernel writes."""
 
     names: frozenset[str]
     has_load: bool
@@ -32,7 +33,7 @@ class Reads:
 
 @dataclass(frozen=True, slots=True)
 class Effects:
-    """What a statement may change or look at: accumulators, stored buffers (as ``@name``), names read."""
+    """What a statement changes or looks at: accumulators, stored ``@buffers``, names read."""
 
     updates: frozenset[str]
     stores: frozenset[str]
@@ -143,7 +144,7 @@ class Facts:
         raise AssertionError(statement)
 
     def vector_updates(self, statement: loops.Stmt) -> Iterator[tuple[str, str, int]]:
-        """(accumulator, op, lanes) of every Update inside a vector loop of ``statement`` to one from outside of it."""
+        """(accumulator, op, lanes) of what vector loops update outside of themselves."""
         if not isinstance(statement, loops.Loop):
             return
         if statement.kind != "vector":
@@ -162,7 +163,7 @@ class Facts:
         return sizes <= self.target.masked_bytes
 
     def lanes(self, loop: loops.Loop) -> int:
-        """Lanes of a vector loop (a power of two), or 0 where it is better run one element at a time."""
+        """Lanes of a vector loop, or 0 where it is better run one element at a time."""
         found = self._lanes.get(id(loop))
         if found is None:
             found = self._lanes[id(loop)] = self._choose_lanes(loop)
@@ -228,14 +229,14 @@ def _register_bytes(dtype: str) -> int:
 
 
 def _unroll(weight: int, registers: int) -> int:
-    """Vectors per iteration: light bodies want more of them in flight, heavy ones only cost compile time."""
+    """Vectors per iteration: light bodies want more in flight, heavy ones cost compile time."""
     if weight <= 8:
         return 4
     return 2 if weight <= 40 and registers >= 32 else 1
 
 
 def _fitting(loop: loops.Loop, unit: int, room: int) -> int:
-    """``unit`` times a power of two up to ``room`` that suits the extent: one that divides it, else not far beyond it."""
+    """``unit`` times a power of two up to ``room``: one that divides the extent if there is one."""
     while room > 1 and unit * room > loop.extent:
         room //= 2
     if loop.bound is None:

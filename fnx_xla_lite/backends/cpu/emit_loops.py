@@ -1,9 +1,10 @@
-"""Statements: serial and vector loops, named values, accumulators and stores, as LLVM control flow in SSA form.
+"""Statements: loops, named values, accumulators and stores, as LLVM control flow in SSA form.
 
-A vector loop becomes a main loop of full vectors and a tail of masked lanes (of single elements where the target has no masked
-memory). Accumulators from outside of a vector loop are kept as one partial result per lane, through outer serial loops too,
-and combined at the end in a fixed tree: lane j with lane j + half, then quarter, and so on. Loops run at least once where they are
-entered, so the test stands at the end.
+A vector loop becomes a main loop of full vectors and a tail of masked lanes (of single elements
+where the target has no masked memory). Accumulators from outside of a vector loop are kept as one
+partial result per lane, through outer serial loops too, and combined at the end in a fixed tree:
+lane j with lane j + half, then quarter, and so on. Loops run at least once where they are entered,
+so the test stands at the end.
 """
 
 from __future__ import annotations
@@ -111,7 +112,7 @@ def _emit_loop(scope: Scope, loop: loops.Loop) -> None:
 
 @contextmanager
 def _partial_results(scope: Scope, loop: loops.Loop) -> Iterator[None]:
-    """Around the outermost loop in which vector loops update an accumulator: one partial result per lane."""
+    """Around the outermost loop that updates an accumulator by lanes: one partial result a lane."""
     effects, opened = scope.facts.effects(loop), []
     for name, op, lanes in scope.facts.vector_updates(loop):
         known = scope.accumulators.get(name)
@@ -276,7 +277,7 @@ def _emit_static(scope: Scope, loop: loops.Loop, lanes: int) -> None:
 
 
 def _emit_bounded(scope: Scope, loop: loops.Loop, lanes: int) -> None:
-    """Extent known at run time only: full vectors if there are any, then a masked tail if any elements are left."""
+    """Extent known at run time only: full vectors if any, then a masked tail if needed."""
     stop = _stop(scope, loop)
     whole = scope.builder.and_(stop, _number(-lanes))
     some = scope.builder.icmp_signed(">", whole, _number(0))

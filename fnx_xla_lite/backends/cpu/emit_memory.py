@@ -1,7 +1,7 @@
-"""Loads and stores: affine and dynamic positions -> contiguous, broadcast, reversed, strided or gathered accesses.
+"""Loads and stores: positions -> contiguous, broadcast, reversed or gathered accesses.
 
-Lanes that a mask turns off touch no memory. Dynamic indices are clamped before use; with the bounds that ``loops/verify.py`` proved for
-affine indices, no access leaves its buffer.
+Lanes that a mask turns off touch no memory. Dynamic indices are clamped before use; with the bounds
+that ``loops/verify.py`` proved for affine indices, no access leaves its buffer.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ EmitExpr = Callable[[Scope, loops.Expr], ir.Value]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an access goes: the address of the first lane, the step between lanes, offsets read from data (scaled)."""
+    """Where an access goes: the first lane's address, the step between lanes, offsets from data."""
 
     address: ir.Value
     step: int
@@ -42,7 +42,7 @@ class Place:
 
 
 def emit_load(scope: Scope, load: loops.Load, emit: EmitExpr) -> ir.Value:
-    """The value of ``load`` at the current level: a scalar where every lane reads one element, else lanes."""
+    """The value of ``load``: a scalar where every lane reads one element, else lanes."""
     vector = scope.vector
     place = _place(scope, load.buffer, load.indices, emit)
     kind = memory_type(load.dtype)
@@ -92,7 +92,7 @@ def _store_lanes(scope: Scope, place: Place, raw: ir.Value, kind: ir.Type, align
 
 
 def _place(scope: Scope, buffer: str, indices: tuple[loops.Index, ...], emit: EmitExpr) -> Place:
-    """Split a position into an address that is the same for all lanes, a lane step, and data-dependent offsets."""
+    """Split a position into the first lane's address, a lane step, and offsets from data."""
     shape = scope.facts.buffers[buffer].shape
     affine = flattened(shape, indices)
     vector = scope.vector

@@ -1,8 +1,9 @@
-"""Scope: the state of emission inside one function: builders, loop levels, named values, lanes and mask.
+"""Scope: the state of emission inside one function: loop levels, named values, lanes, mask.
 
-Every open loop is a level with a builder that stands at the end of what is already emitted there (a builder is moved, never replaced). An expression is emitted at the
-outermost level on which all that it reads is already fixed, so loop-invariant work leaves the loops without a pass over LLVM IR.
-A ``guarded`` level is one that may not run at all: loads stay inside of it.
+Every open loop is a level with a builder that stands at the end of what is already emitted there (a
+builder is moved, never replaced). An expression is emitted at the outermost level on which all that
+it reads is already fixed, so loop-invariant work leaves the loops without a pass over LLVM IR. A
+``guarded`` level is one that may not run at all: loads stay inside of it.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class Lanes:
-    """A vector loop that is open: its variable, lanes, level, and the mask of live lanes (None: all of them)."""
+    """An open vector loop: its variable, lanes, level, and mask of live lanes (None: all)."""
 
     var: str
     count: int
@@ -95,7 +96,7 @@ class Scope:
 
     @contextmanager
     def opened(self, builder: ir.IRBuilder, *, guarded: bool = False) -> Iterator[None]:
-        """A new level inside the current one, whose code goes to ``builder``; levels further in are set aside."""
+        """A new level inside the current one; levels further in are set aside meanwhile."""
         aside, lanes = self.levels[self.current + 1 :], self.lanes
         del self.levels[self.current + 1 :]
         self.lanes = self.vector
@@ -109,7 +110,7 @@ class Scope:
 
     @contextmanager
     def changing(self, names: frozenset[str]) -> Iterator[None]:
-        """Inside, ``names`` vary with the current level (accumulators updated, buffers stored in a loop)."""
+        """Inside, ``names`` (accumulators, stored buffers) vary with the current level."""
         before = {name: self.level_of[name] for name in names if name in self.level_of}
         for name in names:
             self.level_of[name] = self.current
@@ -142,7 +143,7 @@ class Scope:
                 del level.cache[key]
 
     def sum_of(self, terms: tuple[tuple[str, int], ...], offset: int) -> ir.Value:
-        """``offset + sum(coefficient * variable)`` as an i64 (of the first lane, in a vector loop)."""
+        """``offset + sum(coefficient * variable)`` as an i64, of the first lane."""
         total: ir.Value | None = None
         for name, coefficient in sorted(terms, key=lambda term: self.level_of[term[0]]):
             with self.at(min(self.level_of[name], self.current)):

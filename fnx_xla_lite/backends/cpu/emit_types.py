@@ -1,7 +1,8 @@
-"""Element types in LLVM: as they lie in memory, as they are computed on, and the roads between the two.
+"""Element types in LLVM: in memory, in registers, and the roads between the two.
 
-``bf16``, ``f16`` and the ``f8`` types are computed on as ``f32`` and rounded after every operation; ``i1`` takes one byte in
-memory and one bit in a register. A value is a scalar or a vector of lanes; every function here takes either.
+``bf16``, ``f16`` and the ``f8`` types are computed on as ``f32`` and rounded after every operation;
+``i1`` takes one byte in memory and one bit in a register. A value is a scalar or a vector of lanes;
+every function here takes either.
 """
 
 from __future__ import annotations
@@ -137,7 +138,7 @@ def to_memory(builder: ir.IRBuilder, value: ir.Value, dtype: str) -> ir.Value:
 
 
 def rounded(builder: ir.IRBuilder, value: ir.Value, dtype: str) -> ir.Value:
-    """An ``f32`` value rounded to the nearest ``dtype`` (ties to even), still as ``f32``; others pass through."""
+    """An ``f32`` value rounded to ``dtype``, ties to even, still as ``f32``."""
     lanes = lanes_of(value.type)
     if dtype == "f16":
         return builder.fpext(builder.fptrunc(value, vector_of(F16, lanes)), vector_of(F32, lanes))
@@ -167,7 +168,7 @@ def _drop_bits(builder: ir.IRBuilder, value: ir.Value, count: int) -> ir.Value:
 def _round_small(
     builder: ir.IRBuilder, value: ir.Value, kept_bits: int, smallest_normal: float
 ) -> ir.Value:
-    """Round to ``kept_bits`` significand bits, with the fixed spacing of subnormals below ``smallest_normal``."""
+    """Round to ``kept_bits`` significand bits; subnormals below ``smallest_normal``."""
     kind = value.type
     normal = _drop_bits(builder, value, 23 - kept_bits)
     # Adding and subtracting 1.5 * 2**23 spacings rounds to a multiple of the spacing.

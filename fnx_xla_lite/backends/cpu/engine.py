@@ -1,7 +1,8 @@
 """Engine: LLVM IR text -> object code -> addresses in this process.
 
-Objects are made once (and may come from the disk cache) and linked by LLVM's ORC just-in-time linker. No mid-level pass pipeline
-runs: the emitters write the vectors, hoist and unroll by themselves, and LLVM's code generator does the rest.
+Objects are made once (and may come from the disk cache) and linked by LLVM's ORC just-in-time
+linker. No mid-level pass pipeline runs: the emitters write the vectors, hoist and unroll by
+themselves, and LLVM's code generator does the rest.
 """
 
 from __future__ import annotations
@@ -62,14 +63,14 @@ def emit_object(text: str, target: Target) -> bytes:
 
 
 def emit_objects(modules: Iterable[object], target: Target) -> list[bytes]:
-    """Compile modules to objects while later ones are still being emitted, on as many cores as there are."""
+    """Compile modules to objects, side by side, while later ones are still being emitted."""
     with ThreadPoolExecutor(max_workers=min(os.cpu_count() or 1, _MOST_COMPILERS)) as compilers:
         jobs = [compilers.submit(emit_object, str(module), target) for module in modules]
         return [job.result() for job in jobs]
 
 
 def _unlocked(name: str) -> Any:
-    """An LLVM function without llvmlite's global lock, which we do not need: each call has a context of its own."""
+    """An LLVM function without llvmlite's global lock: each call has a context of its own."""
     function = getattr(ffi.lib, name)
     return getattr(function, "_cfn", function)
 

@@ -1,7 +1,7 @@
-"""Expand: a kernel's Matmul statements -> plain loops, for products that the tiled code does not take.
+"""Expand: a kernel's Matmul statements -> plain loops, where the tiled code does not fit.
 
-``acc[b, m, n] = sum_k lhs * rhs`` becomes a vector loop over n with a serial loop over k inside; a product that is the whole kernel
-runs its batch and m loops in parallel.
+``acc[b, m, n] = sum_k lhs * rhs`` becomes a vector loop over n with a serial loop over k inside; a
+product that is the whole kernel runs its batch and m loops in parallel.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Program: loops.Program -> one LLVM module whose entry runs every step.
 
-The entry is ``void fnx_run(ptr parameters, ptr results, ptr arena)``. Equal kernels are emitted once. Constants are reached through the
-table ``fnx_constants``, which the loader fills with addresses.
+The entry is ``void fnx_run(ptr parameters, ptr results, ptr arena)``. Equal kernels are emitted
+once. Constants are reached through the table ``fnx_constants``, which the loader fills with
+addresses.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ ENTRY, CONSTANTS, PARALLEL_FOR, SCRATCH = (
 )
 _WORTH_A_THREAD = 20_000.0  # estimated nanoseconds; waking a thread takes some microseconds
 _PIECES = 4
-_LEAST_KERNELS = 3  # in one module: LLVM's fixed cost per module is that of compiling a small kernel
+_LEAST_KERNELS = (
+    3  # in one module: LLVM's fixed cost per module is that of compiling a small kernel
+)
 _MOST_MODULES = 8
 _MXCSR = 0x1F80  # round to nearest, subnormals kept, exceptions masked
 
@@ -44,7 +47,7 @@ class _Entry:
 
 
 def emit_modules(program: programs.Program, target: Target) -> Iterator[ir.Module]:
-    """Emit ``program``: modules of some kernels each, so that they can be compiled side by side, and last the entry."""
+    """Emit ``program`` as modules that can be compiled side by side; the last has the entry."""
     kernels = list(dict.fromkeys(anonymous(launch.kernel) for launch in launches(program.steps)))
     codes: dict[loops.Kernel, KernelCode] = {}
     share = max(-(-len(kernels) // _MOST_MODULES), _LEAST_KERNELS)
@@ -106,7 +109,7 @@ def launches(steps: tuple[programs.Step, ...]) -> Iterator[programs.Launch]:
 
 
 def program_text(program: programs.Program) -> str:
-    """A text that two programs share exactly if their code is the same; constants enter with their types only."""
+    """A text that two programs share if their code is the same; constants are left out."""
     numbers: dict[loops.Kernel, int] = {}
 
     def steps_text(steps: tuple[programs.Step, ...]) -> str:
@@ -134,7 +137,7 @@ def anonymous(kernel: loops.Kernel) -> loops.Kernel:
 
 
 def _set_rounding(entry: _Entry) -> ir.Value:
-    """Default floating-point control, whatever other libraries have set; the old word is put back at the end."""
+    """Default floating-point control, whatever other libraries have set; gives the old word."""
     builder = entry.builder
     before, ours = stack(builder, I32), stack(builder, I32)
     builder.store(ir.Constant(I32, _MXCSR), ours)

@@ -1,4 +1,4 @@
-"""Target: the processor that code is emitted for, as a value (vector width, registers, LLVM's names)."""
+"""Target: the processor that code is emitted for, as a value."""
 
 from __future__ import annotations
 
@@ -63,13 +63,14 @@ AVX2 = Target("avx2", "x86_64-unknown-linux-gnu", "haswell", _AVX2_FEATURES,
 AVX512 = Target("avx512", "x86_64-unknown-linux-gnu", "skylake-avx512", _AVX512_FEATURES,
                 gather=True, fma=True, **_WIDE)  # fmt: skip
 NEON = Target("neon", "aarch64-unknown-linux-gnu", "generic", "+neon,+fp-armv8",
-              vector_bytes=16, registers=32, masked_bytes=frozenset(), gather=False, fma=True)  # fmt: skip
+              vector_bytes=16, registers=32, masked_bytes=frozenset(),
+              gather=False, fma=True)  # fmt: skip
 NAMED = {"avx2": AVX2, "avx512": AVX512, "neon": NEON}
 
 
 @functools.cache
 def host() -> Target:
-    """The machine that we run on; ``FNX_TARGET=avx2`` narrows it (to the named target's instructions)."""
+    """The machine that we run on; ``FNX_TARGET=avx2`` narrows it to fewer instructions."""
     _initialize()
     found = _detect()
     wanted = os.environ.get("FNX_TARGET", "")

@@ -1,7 +1,8 @@
 """Threads: the pool that compiled programs run on, one per process, and how many threads it uses.
 
-The pool is LLVM IR (``threads.ll``) compiled on first use. It is safe after ``fork`` (the child starts its own workers), may be called from
-any number of Python threads at once (one has the pool, the others run their work themselves), and never changes a result's bits.
+The pool is LLVM IR (``threads.ll``) compiled on first use. It is safe after ``fork`` (the child
+starts its own workers), may be called from any number of Python threads at once (one has the pool,
+the others run their work themselves), and never changes a result's bits.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ def read(name: str, dtype: str = "f32") -> Read:
 
 
 def kernel(body: tuple[Stmt, ...], **buffers: tuple[str, tuple[int, ...], str]) -> Kernel:
-    """A kernel; buffers are ``name=(role, shape, dtype)``, roles abbreviated to in, out and scratch."""
+    """A kernel; buffers are ``name=(role, shape, dtype)``, roles in, out and scratch."""
     roles = {"in": "input", "out": "output", "scratch": "scratch"}
     made = tuple(
         Buffer(n, shape, dtype, roles[role]) for n, (role, shape, dtype) in buffers.items()
@@ -149,7 +149,7 @@ def random_array(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -
 def check(
     made: Kernel, *inputs: np.ndarray, rtol: float = 1e-6, seed: int = 0, verified: bool = True
 ) -> None:
-    """Native results equal the interpreter's on every target: exactly for integers, nearly for floats."""
+    """Native results equal the interpreter's on every target; nearly, for floats."""
     if verified:
         verify(made)
     rng, arrays, given = np.random.default_rng(seed), [], list(inputs)

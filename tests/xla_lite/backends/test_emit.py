@@ -1,4 +1,4 @@
-"""Kernels written by hand, run natively and by the loop interpreter, on every target that this machine can run."""
+"""Kernels written by hand, run natively and by the loop interpreter, on every target."""
 
 import ml_dtypes
 import numpy as np
@@ -99,8 +99,9 @@ def test_large_scratch_comes_from_the_thread():
 @pytest.mark.parametrize(
     ("op", "dtype", "start"),
     [
-        ("add", "f32", 0), ("multiply", "f64", 1), ("maximum", "i32", -100), ("minimum", "ui8", 255),
-        ("and", "i1", 1), ("or", "ui16", 0), ("xor", "i64", 0), ("maximum", "bf16", -9), ("add", "f16", 0),
+        ("add", "f32", 0), ("multiply", "f64", 1), ("maximum", "i32", -100), ("and", "i1", 1),
+        ("or", "ui16", 0), ("xor", "i64", 0), ("maximum", "bf16", -9), ("add", "f16", 0),
+        ("minimum", "ui8", 255),
         ("minimum", "f32", float("inf")), ("and", "ui32", 2**32 - 1), ("add", "ui64", 5),
     ],
 )  # fmt: skip
@@ -335,7 +336,7 @@ def test_matmul_inside_another_loop():
     product = Matmul(
         (("b", 2),), ("m", 3), ("n", 18), ("k", 4), load("x", v("b"), v("m"), v("k")),
         load("y", v("b"), v("k"), v("n")), "acc", "f32",
-        (Store("o", (v("p"), v("b"), v("m"), v("n")), apply("add", read("acc"), load("z", v("p")))),),
+        (Store("o", tuple(map(v, "pbmn")), apply("add", read("acc"), load("z", v("p")))),),
     )  # fmt: skip
     made = kernel(
         (parallel("p", 2, product),), x=("in", (2, 3, 4), "f32"), y=("in", (2, 4, 18), "f32"),

@@ -51,8 +51,9 @@ def test_steps_through_the_arena():
 
 
 def test_constants_are_read_from_their_arrays():
+    total = apply("add", load("x", v("i")), load("y", v("i")))
     add = kernel(
-        (vector("i", 20, Store("o", (v("i"),), apply("add", load("x", v("i")), load("y", v("i"))))),),
+        (vector("i", 20, Store("o", (v("i"),), total)),),
         x=("in", (20,), "f32"), y=("in", (20,), "f32"), o=("out", (20,), "f32"),
     )  # fmt: skip
     constant = np.arange(40, dtype=np.float32)[::2]  # not contiguous
@@ -64,8 +65,9 @@ def test_constants_are_read_from_their_arrays():
 
 @pytest.mark.parametrize(("start", "times"), [(0.0, 10), (9.5, 1), (10.0, 0)])
 def test_while_runs_natively(start, times):
+    less = apply("compare", load("x", v("z", 0)), const(10.0), dtype="i1", detail="LT")
     test = kernel(
-        (Store("o", (), apply("compare", load("x", v("z", 0)), const(10.0), dtype="i1", detail="LT")),),
+        (Store("o", (), less),),
         x=("in", (20,), "f32"), o=("out", (), "i1"),
     )  # fmt: skip
     step = unary("add", const(1.0))

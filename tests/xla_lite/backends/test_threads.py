@@ -34,11 +34,12 @@ def _restore_threads():
 
 def softmax(rows: int, columns: int) -> Executable:
     i, j = v("i"), v("j")
+    e = apply("exponential", load("x", i, j))
     body = parallel(
         "i", rows,
         Init("t", const(0.0), "f32"),
-        vector("j", columns, Let("e", apply("exponential", load("x", i, j))), Update("t", "add", read("e"))),
-        vector("j", columns, Store("o", (i, j), apply("divide", apply("exponential", load("x", i, j)), read("t")))),
+        vector("j", columns, Let("e", e), Update("t", "add", read("e"))),
+        vector("j", columns, Store("o", (i, j), apply("divide", e, read("t")))),
     )  # fmt: skip
     shape = (rows, columns)
     return executable(kernel((body,), x=("in", shape, "f32"), o=("out", shape, "f32")))

@@ -96,7 +96,8 @@ print(run(np.linspace(-2, 2, 50, dtype=np.float32))[0].tobytes().hex())
 def test_a_second_process_loads_the_object_and_gets_the_same_bits(tmp_path):
     def run(mode):
         done = subprocess.run(
-            [sys.executable, "-c", PROGRAM, mode], env=os.environ | {"FNX_CACHE_DIR": str(tmp_path), "FNX_CACHE": "1"},
+            [sys.executable, "-c", PROGRAM, mode],
+            env=os.environ | {"FNX_CACHE_DIR": str(tmp_path), "FNX_CACHE": "1"},
             capture_output=True, text=True, check=True,
         )  # fmt: skip
         return done.stdout

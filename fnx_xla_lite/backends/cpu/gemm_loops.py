@@ -75,6 +75,8 @@ def element(
 ) -> ir.Value:
     """The address of element ``index`` of an array of ``kind``."""
     assert base.type == POINTER, base.type
+    if index == 0:
+        return base
     offset = int64(index) if isinstance(index, int) else index
     return builder.gep(base, [offset], source_etype=kind)
 

@@ -50,6 +50,7 @@ class MicroKernel:
     rhs_dtype: str
     rhs_k: int
     masked: bool
+    accumulates: bool
     fused: bool
 
     @property
@@ -57,8 +58,8 @@ class MicroKernel:
         """A name that says all of it (``m`` for minus)."""
         strides = f"{self.lhs_m}x{self.lhs_k}_{self.rhs_k}".replace("-", "m")
         kind = f"{self.dtype}_{self.lhs_dtype}_{self.rhs_dtype}"
-        edge = "_edge" if self.masked else ""
-        return f"fnx_gemm_{kind}_{self.rows}x{self.vectors}x{self.lanes}_{strides}{edge}"
+        flags = "_edge" * self.masked + "_more" * self.accumulates
+        return f"fnx_gemm_{kind}_{self.rows}x{self.vectors}x{self.lanes}_{strides}{flags}"
 
 
 def microkernel(module: ir.Module, spec: MicroKernel) -> ir.Function:
@@ -90,16 +91,29 @@ def _emit_body(function: ir.Function, spec: MicroKernel) -> None:
     cells = _tile_addresses(builder, spec, c, ldc)
     _prefetch(builder, cells)
     sums = _sum_along_k(builder, spec, (a, b, depth), masks)
-    align = ITEMSIZE[spec.dtype]
-    with builder.if_else(accumulate) as (then, otherwise):
-        with then:
-            for cell, value in zip(cells, sums, strict=True):
-                before = builder.load(cell, typ=value.type, align=align)
-                builder.store(add(builder, before, value, spec.dtype), cell, align=align)
-        with otherwise:
-            for cell, value in zip(cells, sums, strict=True):
-                builder.store(value, cell, align=align)
+    if not spec.accumulates:
+        _store(builder, spec, cells, sums)
+    else:
+        with builder.if_else(accumulate) as (then, otherwise):
+            with then:
+                kinds = [value.type for value in sums]
+                before = [_load(builder, spec, c, t) for c, t in zip(cells, kinds, strict=True)]
+                both = zip(before, sums, strict=True)
+                _store(builder, spec, cells, [add(builder, x, y, spec.dtype) for x, y in both])
+            with otherwise:
+                _store(builder, spec, cells, sums)
     builder.ret_void()
+
+
+def _load(builder: ir.IRBuilder, spec: MicroKernel, cell: ir.Value, kind: ir.Type) -> ir.Value:
+    return builder.load(cell, typ=kind, align=ITEMSIZE[spec.dtype])
+
+
+def _store(
+    builder: ir.IRBuilder, spec: MicroKernel, cells: list[ir.Value], values: list[ir.Value]
+) -> None:
+    for cell, value in zip(cells, values, strict=True):
+        builder.store(value, cell, align=ITEMSIZE[spec.dtype])
 
 
 def _prefetch(builder: ir.IRBuilder, cells: list[ir.Value]) -> None:

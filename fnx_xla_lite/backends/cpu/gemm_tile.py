@@ -108,4 +108,6 @@ def _microkernel_of(frame: Frame) -> ir.Function:
     right = packed_rhs if plan.pack_rhs else (rhs.dtype, rhs.depth)
     masked = not plan.pack_rhs and problem.n % plan.columns != 0
     tile = (plan.rows, plan.vectors, plan.lanes, plan.dtype)
-    return microkernel(module, MicroKernel(*tile, *left, *right, masked, frame.fused))
+    accumulates = plan.kc < problem.k
+    spec = MicroKernel(*tile, *left, *right, masked, accumulates, frame.fused)
+    return microkernel(module, spec)

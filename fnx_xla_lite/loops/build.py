@@ -79,7 +79,9 @@ class _Sharing:
     def move(self, move: Move) -> None:
         """A copy from dying memory is no copy."""
         source, target = move.source.root(), move.target.root()
-        if source.heir is None and target.merged is None and is_free(source, target, move.position):
+        # Either the target begins where the source ends, or the source began after it (inside a branch).
+        apart = target.first >= source.last or source.first > target.first
+        if source.heir is None and apart and is_free(source, target, move.position):
             take_over(source, target)
 
     def run(self, run: Run) -> None:

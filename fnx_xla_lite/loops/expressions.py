@@ -92,7 +92,8 @@ def _pad(nest: Nest, instr: Instruction, flat: Affine) -> Term:
 
 def _concatenate(nest: Nest, instr: Instruction, flat: Affine) -> Term:
     """A chain of guards; the last part needs none but is guarded for the proof of its bounds."""
-    term = Term(Const(0, instr.result.type.dtype), 0)
+    dtype = instr.result.type.dtype
+    term = Term(Const(to_number(np.float32(0), dtype), dtype), 0)
     for operand, access in reversed(list(zip(instr.operands, accesses(instr), strict=True))):
         if operand.type.size:
             term = _guard(nest, operand, access, flat, term)

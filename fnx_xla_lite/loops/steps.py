@@ -88,6 +88,7 @@ class _Tracer:
         self.homes: dict[Value, Storage] = {}
         self.position = 0
         self.regions: list[set[Storage]] = []
+        self.looping: set[Storage] = set()  # states whose loop's body is being laid out
 
     def main(self, module: HloModule) -> Layout:
         """The entry function."""
@@ -127,7 +128,7 @@ class _Tracer:
         """The storage of a value whose content is needed now."""
         storage = self.homes[value].root()
         storage.last = max(storage.last, self.position)
-        if storage.heir is not None:
+        if storage in self.looping:
             storage.body_last = max(storage.body_last, self.position)
         for region in self.regions:
             region.add(storage)
@@ -197,10 +198,12 @@ class _Tracer:
         flag = self.read(condition.results[0])
         for state in states:
             state.heir, state.body_last = state, -1
+        self.looping.update(states)
         repeated: list[SymbolicStep] = []
         self.body(body, repeated)
         self.position += 1
         exits = self.exits(body, states)
+        self.looping.difference_update(states)
         for storage in self.regions.pop():
             if storage.first < entry:
                 storage.last = max(storage.last, self.position)

@@ -51,3 +51,12 @@ def test_donated_parameters_change_nothing_but_memory(name):
     program = build_program(donating)
     got = execute(program, *[a.copy() for a in arrays])
     assert_same(got, wanted, [r.type for r in module.main.body.results])
+
+
+@pytest.mark.parametrize("index", [-1, 0, 1, 2, 3])
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_every_branch(index, sign):
+    module, (_, x, y) = build("branches")
+    arrays = np.array(index, np.int32), sign * np.abs(x), y
+    got = execute(build_program(module), *arrays)
+    assert_same(got, interpret(module, *arrays), [r.type for r in module.main.body.results])

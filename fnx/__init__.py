@@ -1,11 +1,13 @@
-"""fnx: functional transformations of Python programs, with a compiler of its own."""
+"""fnx: functional transformations of Python programs, with a compiler of its own.
 
-from fnx import data as data
-from fnx import lax as lax
-from fnx import nn as nn
+Names that need the compiler, and the libraries of layers, optimisers and data, are imported when they are first used:
+``import fnx`` takes no longer than it must.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from fnx import numpy as numpy
-from fnx import optim as optim
-from fnx import random as random
 from fnx import tree as tree
 from fnx.api import eval_shape as eval_shape
 from fnx.api import grad as grad
@@ -19,8 +21,39 @@ from fnx.api import value_and_grad as value_and_grad
 from fnx.api import vjp as vjp
 from fnx.api import vmap as vmap
 from fnx.core.array import Array as Array
-from fnx.lowering.jit import jit as jit
-from fnx.lowering.threads import get_threads as get_threads
-from fnx.lowering.threads import set_threads as set_threads
+
+if TYPE_CHECKING:
+    from fnx import data as data
+    from fnx import lax as lax
+    from fnx import nn as nn
+    from fnx import optim as optim
+    from fnx import random as random
+    from fnx.lowering.jit import jit as jit
+    from fnx.lowering.threads import get_threads as get_threads
+    from fnx.lowering.threads import set_threads as set_threads
 
 __version__ = "0.1.0"
+
+_LATER = {
+    "data": "fnx.data",
+    "lax": "fnx.lax",
+    "nn": "fnx.nn",
+    "optim": "fnx.optim",
+    "random": "fnx.random",
+    "get_threads": "fnx.lowering.threads",
+    "jit": "fnx.lowering.jit",
+    "set_threads": "fnx.lowering.threads",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module 'fnx' has no attribute {name!r}")
+    module = importlib.import_module(_LATER[name])
+    value = module if _LATER[name] == f"fnx.{name}" else getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 _FALSE = frozenset({"", "0", "false", "no", "off"})
@@ -10,31 +11,22 @@ _FALSE = frozenset({"", "0", "false", "no", "off"})
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The flags.
+    """The flags of the front end; the compiler reads its own.
 
     Attributes:
-        check: verify every jaxpr that a transform makes (``FNX_CHECK``).
-        dump: folder into which every stage of every program is written (``FNX_DUMP``), or None.
-        backend: name of the backend that ``jit`` compiles for (``FNX_BACKEND``).
+        check: verify every jaxpr that is traced or made by a transform (``FNX_CHECK=1``).
     """
 
     check: bool
-    dump: str | None
-    backend: str
 
 
-def read(environment: dict[str, str] | None = None) -> Config:
+def read(environment: Mapping[str, str]) -> Config:
     """The flags as an environment has them.
 
     >>> read({"FNX_CHECK": "1"})
-    Config(check=True, dump=None, backend='cpu')
+    Config(check=True)
     """
-    variables = os.environ if environment is None else environment
-    return Config(
-        check=variables.get("FNX_CHECK", "").lower() not in _FALSE,
-        dump=variables.get("FNX_DUMP") or None,
-        backend=variables.get("FNX_BACKEND", "cpu").lower(),
-    )
+    return Config(check=environment.get("FNX_CHECK", "").lower() not in _FALSE)
 
 
-config = read()
+config = read(os.environ)

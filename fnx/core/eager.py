@@ -159,7 +159,9 @@ def _as_result(x: Any, aval: Aval, primitive: Primitive) -> Array:
         and x.flags.c_contiguous
     ):
         return wrap_as(x, aval)
-    if type(x) is Array:
+    if type(x) is Array:  # from a compiled program, or a rule that binds
+        if x.aval is aval:
+            return x
         x = x._buffer
     if isinstance(x, np.generic) or not hasattr(x, "__array_namespace__"):
         x = np.asarray(x)

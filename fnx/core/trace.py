@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from fnx.config import config
 from fnx.core.array import Array, wrap
 from fnx.core.avals import Aval
 from fnx.core.eager import aval_of, bind_eagerly, leaked, not_a_value
@@ -23,6 +24,7 @@ from fnx.core.ir import Atom, Eqn, Jaxpr, Literal, Var
 from fnx.core.primitive import Primitive
 from fnx.core.sources import current_source, disinherit, inherit
 from fnx.core.tracer import Tracer as Tracer
+from fnx.core.verify import verify
 
 Values = tuple[Any, ...]
 Interpret = Callable[["Trace", Primitive, Values, dict[str, Any]], Values]
@@ -212,7 +214,8 @@ def trace(f: Callable[..., Sequence[Any]], avals: Sequence[Aval]) -> Jaxpr:
         avals: shape and dtype of each argument.
     """
     with Trace(stage_all=True) as t:
-        return t.finish(f(*[t.add_input(aval) for aval in avals]))
+        jaxpr = t.finish(f(*[t.add_input(aval) for aval in avals]))
+    return verify(jaxpr) if config.check else jaxpr
 
 
 def has_tracers(values: Sequence[Any]) -> bool:

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from fnx.api import grad, make_jaxpr, vmap
+from fnx.config import Config
 from fnx.control.call import call
+from fnx.core import trace as trace_module
 from fnx.core.array import Array
 from fnx.core.equality import equal
 from fnx.core.flatten import trace_closed
@@ -175,3 +177,12 @@ def test_verify_finds_broken_programs(message, jaxpr):
 def test_verify_returns_good_programs():
     p = jaxpr_of(GOOD)
     assert verify(p) is p
+
+
+def test_every_traced_program_is_verified_on_request(monkeypatch):
+    checked = []
+    monkeypatch.setattr(trace_module, "config", Config(check=True))
+    monkeypatch.setattr(trace_module, "verify", lambda p: checked.append(verify(p)) or p)
+    jaxpr = make_jaxpr(grad(inner_call))(X)
+    assert len(checked) > 1
+    assert checked[-1] is jaxpr

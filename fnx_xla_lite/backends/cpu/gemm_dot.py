@@ -11,13 +11,11 @@ from dataclasses import dataclass
 
 from llvmlite import ir
 
-from fnx_xla_lite.backends.cpu.gemm_loops import carrying, element, scaled, smaller
+from fnx_xla_lite.backends.cpu.gemm_loops import carrying, element, smaller
+from fnx_xla_lite.backends.cpu.gemm_micro import SIGNATURE
 from fnx_xla_lite.backends.cpu.gemm_types import (
-    BOOL,
     INT32,
-    INT64,
     ITEMSIZE,
-    POINTER,
     STORAGE,
     add,
     int64,
@@ -33,22 +31,20 @@ ACCUMULATORS = 8  # multiply-adds in flight that keep two units of latency four 
 
 @dataclass(frozen=True, slots=True)
 class DotKernel:
-    """What a dot microkernel is specialised to; its columns are ``rhs_n`` elements apart."""
+    """What a dot microkernel is specialised to; ``columns`` is at most ``lanes``."""
 
     columns: int
     lanes: int
     dtype: str
     lhs_dtype: str
     rhs_dtype: str
-    rhs_n: int
     fused: bool
 
     @property
     def name(self) -> str:
-        """A name that says all of it (``m`` for minus)."""
-        stride = f"{self.rhs_n}".replace("-", "m")
+        """A name that says all of it."""
         kind = f"{self.dtype}_{self.lhs_dtype}_{self.rhs_dtype}"
-        return f"fnx_dot_{kind}_{self.columns}x{self.lanes}_{stride}"
+        return f"fnx_dot_{kind}_{self.columns}x{self.lanes}"
 
     @property
     def chains(self) -> int:
@@ -86,29 +82,24 @@ class _Rows:
 
 
 def dot_kernel(module: ir.Module, spec: DotKernel) -> ir.Function:
-    """``void(a, b, c, ldc, depth, columns, accumulate)`` of ``spec``, once per module.
+    """The function of ``spec``, of the microkernels' ``SIGNATURE``, emitted once per module.
 
-    It writes ``lanes`` elements of c, of which the first ``columns`` mean something; ``accumulate``
-    is not looked at.
+    b's stride is the distance of its columns. It writes ``lanes`` elements of c, of which the first
+    ``columns`` mean something; a's strides, c's and ``accumulate`` are not looked at.
     """
     if spec.name in module.globals:
         return module.globals[spec.name]
-    kinds = [POINTER, POINTER, POINTER, INT64, INT64, INT64, BOOL]
-    function = ir.Function(module, ir.FunctionType(ir.VoidType(), kinds), spec.name)
+    function = ir.Function(module, SIGNATURE, spec.name)
     function.linkage = "internal"
     for argument in function.args[:3]:
         argument.add_attribute("noalias")
-    a, b, c, _, depth, columns, _ = function.args
+    a, b, c, _, _, stride, _, depth, columns, _ = function.args
     builder = ir.IRBuilder(function.append_basic_block("entry"))
     # Columns that do not exist repeat the last one that does.
     last = builder.sub(columns, int64(1))
-    starts = [
-        element(
-            builder, b, STORAGE[spec.rhs_dtype],
-            scaled(builder, smaller(builder, int64(j), last), spec.rhs_n),
-        )
-        for j in range(spec.columns)
-    ]  # fmt: skip
+    present = [smaller(builder, int64(j), last) for j in range(spec.columns)]
+    scalar = STORAGE[spec.rhs_dtype]
+    starts = [element(builder, b, scalar, builder.mul(j, stride)) for j in present]
     sums = _sum_along_k(_Rows(builder, spec, a, starts), depth)
     row = _add_lanes(builder, [sums[j % spec.columns] for j in range(spec.lanes)], spec.dtype)
     builder.store(row, c, align=ITEMSIZE[spec.dtype])

@@ -16,6 +16,7 @@ from llvmlite import ir
 from fnx_xla_lite.backends.cpu.gemm_loops import element
 from fnx_xla_lite.backends.cpu.gemm_types import (
     BOOL,
+    BYTE,
     INT64,
     ITEMSIZE,
     POINTER,
@@ -31,13 +32,18 @@ from fnx_xla_lite.backends.cpu.gemm_types import (
     widen,
 )
 
+ROWS_PER_POINTER = 5  # rows reached from one address register by as many offsets
+# (a, b, c, a's m stride, a's k stride, b's stride, c's row stride, depth, columns, accumulate)
+SIGNATURE = ir.FunctionType(ir.VoidType(), [POINTER] * 3 + [INT64] * 6 + [BOOL])
+
 
 @dataclass(frozen=True, slots=True)
 class MicroKernel:
-    """What a microkernel is specialised to; strides are in elements, b's columns are contiguous.
+    """What a microkernel is specialised to; strides are arguments, so that products share it.
 
-    ``masked``: only ``columns`` (a run-time argument) of the tile's columns exist in b; the others
-    read as zero.
+    ``along_m``: a is contiguous along m (a panel, or transposed in memory), else its rows are a
+    stride apart. ``masked``: only ``columns`` (an argument) of the tile's columns exist in b; the
+    others read as zero. ``accumulates``: the tile may be added to what c holds.
     """
 
     rows: int
@@ -45,35 +51,42 @@ class MicroKernel:
     lanes: int
     dtype: str
     lhs_dtype: str
-    lhs_m: int
-    lhs_k: int
     rhs_dtype: str
-    rhs_k: int
+    along_m: bool
     masked: bool
     accumulates: bool
     fused: bool
 
     @property
     def name(self) -> str:
-        """A name that says all of it (``m`` for minus)."""
-        strides = f"{self.lhs_m}x{self.lhs_k}_{self.rhs_k}".replace("-", "m")
+        """A name that says all of it."""
         kind = f"{self.dtype}_{self.lhs_dtype}_{self.rhs_dtype}"
-        flags = "_edge" * self.masked + "_more" * self.accumulates
-        return f"fnx_gemm_{kind}_{self.rows}x{self.vectors}x{self.lanes}_{strides}{flags}"
+        flags = "_m" * self.along_m + "_edge" * self.masked + "_more" * self.accumulates
+        return f"fnx_gemm_{kind}_{self.rows}x{self.vectors}x{self.lanes}{flags}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Operands:
+    """The operands' addresses and strides, as the loop over k reads them."""
+
+    a: ir.Value
+    b: ir.Value
+    a_m: ir.Value
+    a_k: ir.Value
+    b_k: ir.Value
+    depth: ir.Value
+    masks: list[ir.Value | None]
 
 
 def microkernel(module: ir.Module, spec: MicroKernel) -> ir.Function:
-    """``void(a, b, c, ldc, depth, columns, accumulate)`` of ``spec``, once per module.
+    """The function of ``spec``, of type ``SIGNATURE``, emitted once per module.
 
     c is a tile in the compute type with rows ``ldc`` elements apart, written in full (``rows x
     vectors * lanes``); it is added to where ``accumulate`` is set and never read otherwise.
     """
     if spec.name in module.globals:
         return module.globals[spec.name]
-    signature = ir.FunctionType(
-        ir.VoidType(), [POINTER, POINTER, POINTER, INT64, INT64, INT64, BOOL]
-    )
-    function = ir.Function(module, signature, spec.name)
+    function = ir.Function(module, SIGNATURE, spec.name)
     function.linkage = "internal"
     for argument in function.args[:3]:
         argument.add_attribute("noalias")
@@ -82,7 +95,7 @@ def microkernel(module: ir.Module, spec: MicroKernel) -> ir.Function:
 
 
 def _emit_body(function: ir.Function, spec: MicroKernel) -> None:
-    a, b, c, ldc, depth, columns, accumulate = function.args
+    a, b, c, a_m, a_k, b_k, ldc, depth, columns, accumulate = function.args
     builder = ir.IRBuilder(function.append_basic_block("entry"))
     masks = [
         lane_mask(builder, columns, spec.lanes, vector * spec.lanes) if spec.masked else None
@@ -90,7 +103,7 @@ def _emit_body(function: ir.Function, spec: MicroKernel) -> None:
     ]
     cells = _tile_addresses(builder, spec, c, ldc)
     _prefetch(builder, cells)
-    sums = _sum_along_k(builder, spec, (a, b, depth), masks)
+    sums = _sum_along_k(builder, spec, _Operands(a, b, a_m, a_k, b_k, depth, masks))
     if not spec.accumulates:
         _store(builder, spec, cells, sums)
     else:
@@ -136,37 +149,55 @@ def _tile_addresses(
     return cells
 
 
-def _sum_along_k(
-    builder: ir.IRBuilder,
-    spec: MicroKernel,
-    operands: tuple[ir.Value, ir.Value, ir.Value],
-    masks: list[ir.Value | None],
-) -> list[ir.Value]:
+def _sum_along_k(builder: ir.IRBuilder, spec: MicroKernel, operands: _Operands) -> list[ir.Value]:
     """The loop over k; it runs no step where depth is 0."""
-    a0, b0, depth = operands
     zero = ir.Constant(vector_of(STORAGE[spec.dtype], spec.lanes), None)
-    start = [zero] * (spec.rows * spec.vectors)
+    sums0 = [zero] * (spec.rows * spec.vectors)
+    pointers, offsets = _row_addresses(builder, spec, operands)
+    start = [operands.depth, operands.b, *pointers, *sums0]
     before = builder.block
     loop = builder.append_basic_block("k")
     done = builder.append_basic_block("done")
-    builder.cbranch(builder.icmp_signed(">", depth, int64(0)), loop, done)
+    builder.cbranch(builder.icmp_signed(">", operands.depth, int64(0)), loop, done)
     builder.position_at_end(loop)
-    left, a, b = builder.phi(INT64, "left"), builder.phi(POINTER, "a"), builder.phi(POINTER, "b")
-    sums = [builder.phi(value.type) for value in start]
-    for phi, value in zip((left, a, b, *sums), (depth, a0, b0, *start), strict=True):
-        phi.add_incoming(value, before)
-    updated = _one_step(builder, spec, a, b, masks, sums)
-    following = (
+    phis = [builder.phi(value.type) for value in start]
+    left, b, *others = phis
+    heads, sums = others[: len(pointers)], others[len(pointers) :]
+    rows = [element(builder, heads[head], BYTE, offset) for head, offset in offsets]
+    updated = _one_step(builder, spec, rows, b, operands.masks, sums)
+    following = [
         builder.sub(left, int64(1)),
-        element(builder, a, STORAGE[spec.lhs_dtype], spec.lhs_k),
-        element(builder, b, STORAGE[spec.rhs_dtype], spec.rhs_k),
+        element(builder, b, STORAGE[spec.rhs_dtype], operands.b_k),
+        *(element(builder, head, STORAGE[spec.lhs_dtype], operands.a_k) for head in heads),
         *updated,
-    )
-    for phi, value in zip((left, a, b, *sums), following, strict=True):
+    ]
+    for phi, first, value in zip(phis, start, following, strict=True):
+        phi.add_incoming(first, before)
         phi.add_incoming(value, loop)
     builder.cbranch(builder.icmp_signed(">", following[0], int64(0)), loop, done)
     builder.position_at_end(done)
-    return [_merge(builder, (x, before), (y, loop)) for x, y in zip(start, updated, strict=True)]
+    return [_merge(builder, (x, before), (y, loop)) for x, y in zip(sums0, updated, strict=True)]
+
+
+def _row_addresses(
+    builder: ir.IRBuilder, spec: MicroKernel, operands: _Operands
+) -> tuple[list[ir.Value], list[tuple[int, ir.Value]]]:
+    """Addresses that move along k, and for every row which of them it starts from, plus what bytes.
+
+    Thirteen rows from one register each would not fit; three registers and four offsets do.
+    """
+    item = ITEMSIZE[spec.lhs_dtype]
+    if spec.along_m:
+        return [operands.a], [(0, int64(i * item)) for i in range(spec.rows)]
+    stride = builder.mul(operands.a_m, int64(item))
+    reached = min(ROWS_PER_POINTER, spec.rows)
+    offsets = [int64(0), *(builder.mul(stride, int64(i)) for i in range(1, reached))]
+    far = builder.mul(stride, int64(ROWS_PER_POINTER))
+    pointers = [operands.a]
+    while len(pointers) * ROWS_PER_POINTER < spec.rows:
+        pointers.append(element(builder, pointers[-1], BYTE, far))
+    places = [divmod(i, ROWS_PER_POINTER) for i in range(spec.rows)]
+    return pointers, [(pointer, offsets[offset]) for pointer, offset in places]
 
 
 def _merge(builder: ir.IRBuilder, *incoming: tuple[ir.Value, ir.Block]) -> ir.Value:
@@ -179,30 +210,27 @@ def _merge(builder: ir.IRBuilder, *incoming: tuple[ir.Value, ir.Block]) -> ir.Va
 def _one_step(
     builder: ir.IRBuilder,
     spec: MicroKernel,
-    a: ir.Value,
+    rows: list[ir.Value],
     b: ir.Value,
     masks: list[ir.Value | None],
     sums: list[ir.Value],
 ) -> list[ir.Value]:
     """One k: load a row of b, then for every row of the tile broadcast one element of a."""
     scalar = STORAGE[spec.rhs_dtype]
-    row = [
-        widen(
-            builder,
-            load_vector(builder, element(builder, b, scalar, v * spec.lanes), spec, masks[v]),
-            spec.rhs_dtype,
-            spec.dtype,
-        )
-        for v in range(spec.vectors)
-    ]
+    right = []
+    for v in range(spec.vectors):
+        place = element(builder, b, scalar, v * spec.lanes)
+        value = load_vector(builder, place, spec, masks[v])
+        right.append(widen(builder, value, spec.rhs_dtype, spec.dtype))
     updated = []
-    for i in range(spec.rows):
-        cell = element(builder, a, STORAGE[spec.lhs_dtype], i * spec.lhs_m)
-        value = builder.load(cell, typ=STORAGE[spec.lhs_dtype])
+    for i, row in enumerate(rows):
+        value = builder.load(row, typ=STORAGE[spec.lhs_dtype])
         left = splat(builder, widen(builder, value, spec.lhs_dtype, spec.dtype), spec.lanes)
         for v in range(spec.vectors):
-            sum_ = sums[i * spec.vectors + v]
-            updated.append(multiply_add(builder, left, row[v], sum_, spec.dtype, fused=spec.fused))
+            before = sums[i * spec.vectors + v]
+            updated.append(
+                multiply_add(builder, left, right[v], before, spec.dtype, fused=spec.fused)
+            )
     return updated
 
 

@@ -55,16 +55,17 @@ def _emit_tile(
     builder, plan = frame.builder, frame.plan
     tile, ldc, through = _destination(frame, task, region)
     accumulate = builder.icmp_signed("!=", step.k, int64(0))
-    function = _microkernel_of(frame)
-    builder.call(function, [*operands, tile, ldc, step.depth, region.columns, accumulate])
+    function, strides = _microkernel_of(frame)
+    sizes = [*map(int64, strides), ldc, step.depth, region.columns]
+    builder.call(function, [*operands, tile, *sizes, accumulate])
     if frame.epilogue is None:
         return
     with builder.if_then(builder.and_(step.last, through)):
         m, n = builder.add(task.m, region.i), builder.add(task.n, region.j)
         skipped = scaled(builder, region.skip, plan.columns)
         first = element(builder, tile, STORAGE[plan.dtype], skipped)
-        sizes = [region.rows, region.columns]
-        builder.call(frame.epilogue, [frame.buffers, task.batch, m, n, *sizes, first])
+        valid = [region.rows, region.columns]
+        builder.call(frame.epilogue, [frame.buffers, task.batch, m, n, *valid, first])
 
 
 def _destination(frame: Frame, task: Task, region: Region) -> tuple[ir.Value, ir.Value, ir.Value]:
@@ -96,18 +97,25 @@ def _tile_in_memory(frame: Frame, i: ir.Value, j: ir.Value) -> ir.Value:
     return element(builder, tiles, STORAGE[plan.dtype], offset)
 
 
-def _microkernel_of(frame: Frame) -> ir.Function:
+def _microkernel_of(frame: Frame) -> tuple[ir.Function, tuple[int, int, int]]:
+    """The microkernel, and the strides of a (along m and k) and b that it is called with."""
     problem, plan, module = frame.problem, frame.plan, frame.builder.module
     lhs, rhs = problem.lhs, problem.rhs
     if plan.dot:
         columns = min(plan.lanes, 1 << (problem.n - 1).bit_length())
-        strides = (lhs.dtype, rhs.dtype, rhs.outer)
-        return dot_kernel(module, DotKernel(columns, plan.lanes, plan.dtype, *strides, frame.fused))
-    packed_lhs, packed_rhs = (plan.dtype, 1, plan.rows), (plan.dtype, plan.columns)
-    left = packed_lhs if plan.pack_lhs else (lhs.dtype, lhs.outer, lhs.depth)
-    right = packed_rhs if plan.pack_rhs else (rhs.dtype, rhs.depth)
-    masked = not plan.pack_rhs and problem.n % plan.columns != 0
-    tile = (plan.rows, plan.vectors, plan.lanes, plan.dtype)
-    accumulates = plan.kc < problem.k
-    spec = MicroKernel(*tile, *left, *right, masked, accumulates, frame.fused)
-    return microkernel(module, spec)
+        dot = DotKernel(columns, plan.lanes, plan.dtype, lhs.dtype, rhs.dtype, frame.fused)
+        return dot_kernel(module, dot), (0, lhs.depth, rhs.outer)
+    a_m, a_k = (1, plan.rows) if plan.pack_lhs else (lhs.outer, lhs.depth)
+    spec = MicroKernel(
+        plan.rows,
+        plan.vectors,
+        plan.lanes,
+        plan.dtype,
+        lhs_dtype=plan.dtype if plan.pack_lhs else lhs.dtype,
+        rhs_dtype=plan.dtype if plan.pack_rhs else rhs.dtype,
+        along_m=a_m == 1,
+        masked=not plan.pack_rhs and problem.n % plan.columns != 0,
+        accumulates=plan.kc < problem.k,
+        fused=frame.fused,
+    )
+    return microkernel(module, spec), (a_m, a_k, plan.columns if plan.pack_rhs else rhs.depth)

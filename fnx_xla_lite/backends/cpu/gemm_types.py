@@ -28,6 +28,7 @@ WIDE = {
 FLOATS = frozenset({"f64", "f32", "f16", "bf16"})
 INT64 = ir.IntType(64)
 INT32 = ir.IntType(32)
+BYTE = ir.IntType(8)
 BOOL = ir.IntType(1)
 POINTER = ir.PointerType()
 

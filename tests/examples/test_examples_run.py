@@ -1,0 +1,56 @@
+"""Every example runs as a user runs it, with small settings, and prints what it promises."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SETTINGS: dict[str, tuple[list[str], str]] = {
+    "digits_mlp.py": (["--epochs", "3", "--hidden", "64"], r"test accuracy 9\d\.\d+% on 359 held-out digits(?s:.*)kernels in one"),
+    "see_every_stage.py": ([], r"(?s)lambda.*func\.func.*fusion.*kernel.*define.*(xmm|ymm|zmm|v\d+\.4s)"),
+}
+
+
+def run(arguments: list[str], **environment: str) -> str:
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_every_example_is_tested() -> None:
+    assert {path.name for path in ROOT.glob("examples/*.py")} == set(SETTINGS)
+
+
+@pytest.mark.parametrize("name", sorted(SETTINGS))
+def test_example_runs(name: str) -> None:
+    arguments, expected = SETTINGS[name]
+    assert re.search(expected, run([f"examples/{name}", *arguments]))
+
+
+def test_the_readme_runs() -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    code = text.split("```python\n")[1].split("```")[0]
+    out = run(["-c", code])
+    assert "(4, 3, 1)" in out
+    assert "lambda" in out
+
+
+def test_dumps_hold_every_stage(tmp_path: Path) -> None:
+    code = "import fnx, fnx.numpy as np; fnx.jit(fnx.grad(lambda x: np.sum(np.sin(x))))(np.ones(100))"
+    run(["-c", code], FNX_DUMP=str(tmp_path))
+    (folder,) = tmp_path.iterdir()
+    stages = [path.stem.split("-", 1)[1] for path in sorted(folder.iterdir())]
+    assert stages[0] == "jaxpr"
+    for stage in ("hlo", "dce", "fused", "loops", "llvm", "assembly"):
+        assert stage in stages
+    assert all(path.read_text("utf-8").strip() for path in folder.iterdir())

@@ -121,7 +121,8 @@ def _pack_transposed(spec: Packing, group: Group) -> None:
     """
     builder = group.builder
     kind = vector_of(STORAGE[spec.dtype], spec.lanes)
-    sorted_ = stack(builder, ir.ArrayType(kind, spec.lanes), align=64)
+    with builder.goto_entry_block():
+        sorted_ = stack(builder, ir.ArrayType(kind, spec.lanes), align=64)
     side = QUARTER // ITEMSIZE[spec.dtype]
     quarters = spec.lanes // side
     with counted(builder, int64(0), group.depth, spec.lanes, name="k") as k:

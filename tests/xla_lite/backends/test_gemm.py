@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import itertools
 import mmap
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import llvmlite.binding as llvm
 import ml_dtypes
@@ -111,8 +111,10 @@ def epilogue_of(kernel: Kernel, matmul: Matmul):
 class Compiled:
     """A product in machine code; ``keep`` holds what the code lives in."""
 
-    def __init__(self, case: Case, machine: target.Target | None = None) -> None:
-        self.kernel = case.kernel()
+    def __init__(
+        self, case: Case, machine: target.Target | None = None, kernel: Kernel | None = None
+    ) -> None:
+        self.kernel = kernel or case.kernel()
         self.machine = machine or target.host()
         module = ir.Module("test")
         self.code = emit(module, self.kernel, self.machine)
@@ -230,6 +232,29 @@ def test_batches_and_batches_of_batches():
     check(Case(9, 20, 33, batch=(2, 3), rhs="T", relu=True))
     check(Case(64, 64, 70, batch=(3,), lhs="T"))
     check(Case(4, 4, 4, batch=(0,)))
+
+
+@pytest.mark.parametrize("size", [(5, 9, 7), (70, 66, 65), (1, 20, 33)])
+def test_operands_without_any_contiguous_dimension(size):
+    """a[m, k, batch], b[k, n, batch]: every stride is the number of batches or a multiple of it."""
+    case = Case(*size, batch=(3,))
+    plain = case.kernel()
+    (matmul,) = plain.body
+    a, b, c = plain.buffers
+
+    def last(buffer, load):
+        moved = replace(buffer, shape=(*buffer.shape[1:], buffer.shape[0]))
+        return moved, replace(load, indices=(*load.indices[1:], load.indices[0]))
+
+    a, lhs = last(a, matmul.lhs)
+    b, rhs = last(b, matmul.rhs)
+    kernel = replace(plain, buffers=(a, b, c), body=(replace(matmul, lhs=lhs, rhs=rhs),))
+    x, y, want = operands(case)
+    Compiled(case)([x, y, want])
+    got = np.full_like(want, 9)
+    strided = [np.ascontiguousarray(np.moveaxis(array, 0, -1)) for array in (x, y)]
+    Compiled(case, kernel=kernel)([*strided, got])
+    np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
 
 
 def test_vectors_run_along_m_where_the_result_is_stored_transposed():

@@ -55,12 +55,12 @@ def floor_divide(x1: ArrayLike, x2: ArrayLike, /) -> Array:
     if x.aval.dtype in UNSIGNED:
         return ops.div(x, y)
     if x.aval.dtype in SIGNED:
-        # Division rounds towards zero: one too much where signs differ and something is left.
-        quotient, rest = ops.div(x, y), ops.rem(x, y)
-        is_off = bitwise.and_(comparison.ne(ops.sign(x), ops.sign(y)), _nonzero(rest))
-        return comparison.select(is_off, ops.sub(quotient, 1), quotient)
-    rest = _floored_rest(x, y)
-    return ops.round(ops.div(ops.sub(x, rest), y))
+        # Division rounds towards zero: one too much where something is left of the other sign.
+        quotient = ops.div(x, y)
+        return comparison.select(_is_off(ops.rem(x, y), y), ops.sub(quotient, 1), quotient)
+    rest = ops.rem(x, y)
+    quotient = ops.round(ops.div(ops.sub(x, rest), y))  # an integer but for rounding
+    return comparison.select(_is_off(rest, y), ops.sub(quotient, 1.0), quotient)
 
 
 def remainder(x1: ArrayLike, x2: ArrayLike, /) -> Array:
@@ -74,14 +74,17 @@ def _nonzero(x: Any) -> Any:
     return comparison.ne(x, x.aval.dtype.type(0))
 
 
+def _is_off(rest: Any, y: Any) -> Any:
+    """Whether something is left whose sign is not that of ``y``."""
+    zero = rest.aval.dtype.type(0)
+    signs_differ = comparison.ne(comparison.lt(rest, zero), comparison.lt(y, zero))
+    return bitwise.and_(signs_differ, _nonzero(rest))
+
+
 def _floored_rest(x: Any, y: Any) -> Any:
     # rem(x, y) has the sign of x; where that is not y's, add y.
-    zero = x.aval.dtype.type(0)
     rest = ops.rem(x, y)
-    signs_differ = comparison.ne(comparison.lt(rest, zero), comparison.lt(y, zero))
-    return comparison.select(
-        bitwise.and_(signs_differ, _nonzero(rest)), ops.add(rest, y), rest
-    )
+    return comparison.select(_is_off(rest, y), ops.add(rest, y), rest)
 
 
 def fmod(x1: ArrayLike, x2: ArrayLike, /) -> Array:

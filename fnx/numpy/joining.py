@@ -200,7 +200,7 @@ def repeat(
             repeated, (*sizes[:position], sizes[position] * times, *sizes[position + 1 :])
         )
     else:
-        places = np.repeat(np.arange(sizes[position], dtype=np.int32), np.asarray(repeats))
+        places = np.repeat(np.arange(sizes[position], dtype=np.int32), np.asarray(repeats, np.intp))
         nothing = piece(x, position, 0, 0)
         result = indexing.take(x, wrap(places), axis=position) if places.size else nothing
     if total_repeat_length not in (None, result.aval.shape[position]):

@@ -50,7 +50,7 @@ def _with_inferred_size(x: Any, shape: Shape) -> tuple[int, ...]:
     for i in unknown[:1]:
         rest = math.prod(as_shape(given[:i] + given[i + 1 :], "reshape"))
         given[i] = x.aval.size // rest if rest else 0
-    sizes = as_shape(given, "reshape")
+    sizes = as_shape(tuple(given), "reshape")
     if math.prod(sizes) != x.aval.size:
         raise value_error(
             f"reshape: {x.aval} has {x.aval.size} elements, shape "

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from llvmlite import ir
 
 from fnx_xla_lite.backends.cpu.emit_expr import apply, emit_expr
+from fnx_xla_lite.backends.cpu.emit_facts import variables
 from fnx_xla_lite.backends.cpu.emit_memory import emit_store, lane_numbers
 from fnx_xla_lite.backends.cpu.emit_scope import Accumulator, Lanes, Scope
 from fnx_xla_lite.backends.cpu.emit_types import (
@@ -241,6 +242,8 @@ def _number(value: int) -> ir.Constant:
 def _stop(scope: Scope, loop: loops.Loop) -> ir.Value:
     """min(extent, bound)."""
     assert loop.bound is not None
+    vector = scope.vector
+    assert vector is None or vector.var not in variables(loop.bound), "a bound differs by lane"
     bound = scope.sum_of(loop.bound.terms, loop.bound.offset)
     less = scope.builder.icmp_signed("<", bound, _number(loop.extent))
     return scope.builder.select(less, bound, _number(loop.extent))

@@ -147,18 +147,20 @@ def random_array(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -
 
 
 def check(
-    made: Kernel, *inputs: np.ndarray, rtol: float = 1e-6, seed: int = 0, verified: bool = True
+    made: Kernel,
+    *inputs: np.ndarray | None,
+    rtol: float = 1e-6,
+    seed: int = 0,
+    verified: bool = True,
 ) -> None:
     """Native results equal the interpreter's on every target; nearly, for floats."""
     if verified:
         verify(made)
     rng, arrays, given = np.random.default_rng(seed), [], list(inputs)
     for b in made.parameters:
-        if b.role == "input" and given:
-            arrays.append(np.ascontiguousarray(given.pop(0)))
-            assert from_numpy(arrays[-1].dtype) == b.dtype
-        else:
-            arrays.append(random_array(rng, b.shape, b.dtype))
+        chosen = given.pop(0) if b.role == "input" and given else None
+        arrays.append(random_array(rng, b.shape, b.dtype) if chosen is None else chosen.copy())
+        assert from_numpy(arrays[-1].dtype) == b.dtype
     expected = [x.copy() for x in arrays]
     interpret(made, *expected)
     for target in targets():

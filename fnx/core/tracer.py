@@ -37,6 +37,21 @@ _INSTEAD_OF_OTHERS = (
 )
 
 
+_NUMPY_FUNCTION = (
+    "numpy.{name} was given a traced {aval}: NumPy would take its value, and lose its derivative."
+)
+_ABOUT_SHAPES = {np.shape: "shape", np.ndim: "ndim", np.size: "size"}
+_REFLECTED = {  # what numpy_array + x and the like must call
+    np.add: "__radd__", np.subtract: "__rsub__", np.multiply: "__rmul__",
+    np.true_divide: "__rtruediv__", np.floor_divide: "__rfloordiv__", np.remainder: "__rmod__",
+    np.power: "__rpow__", np.matmul: "__rmatmul__", np.divmod: "__rdivmod__",
+    np.bitwise_and: "__rand__", np.bitwise_or: "__ror__", np.bitwise_xor: "__rxor__",
+    np.left_shift: "__rlshift__", np.right_shift: "__rrshift__", np.equal: "__eq__",
+    np.not_equal: "__ne__", np.less: "__gt__", np.less_equal: "__ge__", np.greater: "__lt__",
+    np.greater_equal: "__le__",
+}  # fmt: skip
+
+
 class Tracer:
     """A value of a trace: always an aval, sometimes also a concrete value that Python may look at.
 
@@ -46,7 +61,6 @@ class Tracer:
 
     __slots__ = ("__weakref__", "_payload", "_source", "_trace", "_value", "_var", "aval")
     __array_priority__ = 200  # numpy_array + x calls our __radd__
-    __array_ufunc__ = None  # numpy.sin(x) raises, instead of losing the derivative silently
     aval: Aval
     _trace: Trace
     _var: Var | None  # in a recording trace: the variable
@@ -128,6 +142,28 @@ class Tracer:
 
     def __array__(self, dtype: object = None, copy: bool | None = None) -> np.ndarray:
         return self._concrete("numpy.asarray()").__array__(dtype, copy)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        name = _REFLECTED.get(ufunc)
+        is_operator = method == "__call__" and not kwargs and inputs[-1] is self
+        if name is None or not is_operator or isinstance(inputs[0], Tracer):
+            raise self._numpy_function(ufunc.__name__)
+        reflected = getattr(self, name, None)
+        return NotImplemented if reflected is None else reflected(inputs[0])
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        attribute = _ABOUT_SHAPES.get(function)
+        if attribute is None or len(args) != 1 or kwargs or args[0] is not self:
+            raise self._numpy_function(function.__name__)
+        return getattr(self, attribute)
+
+    def _numpy_function(self, name: str) -> FnxTypeError:
+        """The error for a function of NumPy's that was given a tracer."""
+        return FnxTypeError(
+            _NUMPY_FUNCTION.format(name=name, aval=self.aval),
+            source=user_source(),
+            hint=f"Write fnx.numpy.{name}(...); or numpy.asarray(x), where x is to be a constant.",
+        )
 
     def item(self, *args: int) -> bool | int | float:
         """The only element, or the one at these indices; the value must be known."""

@@ -7,6 +7,8 @@ import threading
 import numpy as np
 import pytest
 
+from fnx import numpy as fnp
+from fnx.api import grad
 from fnx.core.array import Array
 from fnx.core.avals import Aval
 from fnx.core.eager import aval_of
@@ -184,9 +186,42 @@ def test_an_if_on_an_abstract_tracer_teaches():
         trace(lambda x: [x if x else 0.0], [Aval.of((), np.float32)])
 
 
-def test_numpy_functions_refuse_tracers():
-    with pytest.raises(TypeError, match="ufunc"):
-        trace(lambda x: [np.sin(x)], [F3])
+@pytest.mark.parametrize(
+    ("name", "function"),
+    [
+        ("sin", np.sin),
+        ("add", lambda x: np.add(x, x)),
+        ("add", lambda x: np.add.reduce(x)),
+        ("multiply", lambda x: np.multiply(X, x, dtype=np.float64)),
+        ("sum", np.sum),
+        ("concatenate", lambda x: np.concatenate([x, X])),
+    ],
+)
+def test_numpy_functions_refuse_tracers(name, function):
+    with pytest.raises(FnxTypeError, match=rf"numpy.{name} was given a traced f32\[3\]") as error:
+        trace(lambda x: [function(x)], [F3])
+    assert f"Write fnx.numpy.{name}" in str(error.value)
+    with pytest.raises(FnxTypeError, match=rf"numpy.{name} was given a traced"):
+        grad(lambda x: function(x))(
+            X
+        )  # where the value is known, too: the derivative would be lost
+
+
+def test_numpy_asks_for_shapes():
+    seen = []
+    trace(lambda x: seen.append((np.shape(x), np.ndim(x), np.size(x))) or [x], [F3])
+    assert seen == [((3,), 1, 3)]
+
+
+def test_numpy_arrays_on_the_left_of_an_operator():
+    np.testing.assert_array_equal(grad(lambda x: fnp.sum(2 * X * x))(X), 2 * X)
+    np.testing.assert_array_equal(grad(lambda x: fnp.sum(X - np.float32(3) * x))(X), [-3, -3, -3])
+    jaxpr = trace(lambda x: [x > X, X @ x, x == X, X // x], [F3])
+    compared, product, equal, quotient = evaluate(jaxpr, X + 1)
+    assert np.asarray(compared).all()
+    assert float(product) == 20.0
+    assert not np.asarray(equal).any()
+    np.testing.assert_array_equal(quotient, [0, 0, 0])
 
 
 def test_item_assignment_teaches():

@@ -190,31 +190,43 @@ def own_cuts(access: Access) -> set[int]:
     return cuts
 
 
-def cuts_needed(access: Access, operand_cuts: frozenset[int]) -> frozenset[int]:
-    """The cuts of the result that ``access`` and the operand's own cuts need."""
+def cuts_needed(access: Access, operand_cuts: frozenset[int]) -> frozenset[int] | None:
+    """The cuts of the result that ``access`` and the operand's own cuts need; None if one cannot be had."""
     if not operand_cuts and len(access.runs) <= 1:
         return frozenset()
     cuts = own_cuts(access)
     steps = row_major(access.runs)
     for cut in operand_cuts:
+        if _divides(access, cut):
+            continue
         place = _place(access, cut)
-        if place is not None:
-            cuts.add(steps[place[0]] * place[1])
+        if place is None:
+            return None
+        cuts.add(steps[place[0]] * place[1])
     cuts.discard(1)
     cuts.discard(math.prod(access.runs))
     return frozenset(cuts)
 
 
-def _place(access: Access, cut: int) -> tuple[int, int] | None:
-    """The run, and the factor inside it, at which the operand's index is cut."""
-    best = None
+def _divides(access: Access, cut: int) -> bool:
+    """Whether the operand's index is ``cut * q + r`` as it stands: what ``cut`` does not divide stays below it."""
+    limits = {limit.run: (limit.lower, limit.upper) for limit in access.limits}
+    low = high = 0
+    offset = access.offset
     for run, (size, stride) in enumerate(zip(access.runs, access.strides, strict=True)):
-        step = abs(stride)
-        if not step or cut % step:
+        least, end = limits.get(run, (0, size))
+        if stride % cut == 0 or least >= end:
             continue
-        factor = cut // step
-        if factor <= size and size % factor == 0:
-            best = run, factor
-            if factor < size:
-                return best
-    return best
+        offset += stride * least
+        reach = stride * (end - 1 - least)
+        low, high = low + min(reach, 0), high + max(reach, 0)
+    return offset % cut + low >= 0 and offset % cut + high < cut
+
+
+def _place(access: Access, cut: int) -> tuple[int, int] | None:
+    """The run, and the factor inside it, at which the operand's index must be cut."""
+    for run, (size, stride) in enumerate(zip(access.runs, access.strides, strict=True)):
+        factor, odd = divmod(cut, abs(stride)) if stride else (0, 1)
+        if not odd and 1 < factor < size and size % factor == 0:
+            return run, factor
+    return None

@@ -11,7 +11,7 @@ from fnx_xla_lite.hlo.opset import OPS
 
 COLUMNS = 64  # columns that one task of a column reduction keeps in registers
 FEW_TASKS = 8  # a reduction with fewer parallel tasks than this is split, if it is long
-SPLIT_ELEMENTS = 1 << 17  # what counts as long
+SPLIT_ELEMENTS = 1 << 16  # what counts as long
 LONG_COLUMN = 256  # rows from which on a large column reduction is split
 SCRATCH_BYTES = 256 * 1024  # a task's scratch stays inside the second-level cache
 RELOAD = 4  # computing a value again may cost this many additions; otherwise it is kept
@@ -57,7 +57,7 @@ def is_split(shape: tuple[int, ...], dimensions: tuple[int, ...]) -> bool:
         return True
     last = max(axis for axis, n in enumerate(shape) if n != 1)
     reduced = math.prod(shape[axis] for axis in dimensions)
-    return last not in dimensions and reduced >= LONG_COLUMN and size >= 8 * SPLIT_ELEMENTS
+    return last not in dimensions and reduced >= LONG_COLUMN and size >= 16 * SPLIT_ELEMENTS
 
 
 def simple_reducers(instr: Instruction) -> tuple[str, ...] | None:

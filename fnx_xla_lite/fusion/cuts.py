@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from fnx_xla_lite.fusion.access import accesses, cuts_needed, is_elementwise, row_major
 from fnx_xla_lite.hlo.ir import Computation, Instruction, Value
 
 NONE: frozenset[int] = frozenset()
+IMPOSSIBLE = frozenset({0})  # a cut that divides nothing: an index below is not affine
 
 
 def find_cuts(body: Computation) -> dict[Value, frozenset[int]]:
-    """The cuts that each value's index must have so that everything below it can be read."""
+    """The cuts that each value's index must have so that everything below it can be read.
+
+    They contain ``IMPOSSIBLE`` where no division into loops makes an index affine.
+    """
     cuts: dict[Value, frozenset[int]] = {}
     for instr in body.instructions:
         found = _cuts_of(instr, cuts)
@@ -34,7 +38,9 @@ def _cuts_of(instr: Instruction, cuts: dict[Value, frozenset[int]]) -> frozenset
         return natural_cuts(instr.results[0].type.shape)
     found = NONE
     for operand, access in zip(instr.operands, maps, strict=True):
-        found |= cuts_needed(access, cuts.get(operand, NONE))
+        below = cuts.get(operand, NONE)
+        needed = cuts_needed(access, below - IMPOSSIBLE)
+        found |= IMPOSSIBLE if needed is None or below >= IMPOSSIBLE else needed
     return found
 
 
@@ -43,12 +49,14 @@ def natural_cuts(shape: tuple[int, ...]) -> frozenset[int]:
     return frozenset(row_major(shape)) - {1} if 0 not in shape else NONE
 
 
-def extents_of(cuts: Iterable[int], size: int) -> tuple[int, ...] | None:
-    """The loop extents, outermost first, that the cuts divide ``size`` into; None if one cut does not divide the next.
+def extents_of(cuts: Collection[int], size: int) -> tuple[int, ...] | None:
+    """The loop extents, outermost first, that the cuts divide ``size`` into; None if one does not divide the next.
 
     >>> extents_of({4, 12}, 24)
     (2, 3, 4)
     """
+    if 0 in cuts:
+        return None
     extents, rest = [], size
     for cut in sorted(cuts, reverse=True):
         if not 1 < cut < size:

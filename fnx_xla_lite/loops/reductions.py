@@ -96,7 +96,7 @@ def _extents(
         elif value.type.size == kept_size:
             kept |= cuts.get(value, NONE)
     steps = row_major(access.runs)
-    full |= cuts_needed(access, kept) | frozenset(steps[:-1])
+    full |= frozenset(steps[:-1]) | (cuts_needed(access, kept) or NONE)
     extents = extents_of(full, size)
     if extents is None:
         extents = extents_of(natural_cuts(shape), size)

@@ -1,4 +1,4 @@
-"""Random kernels: loops of all kinds, affine and dynamic indices, guards, accumulators; native equals interpreted."""
+"""Random kernels: loops of all kinds, indices, guards, accumulators; native equals interpreted."""
 
 from dataclasses import dataclass, field
 
@@ -38,7 +38,7 @@ class Draft:
     buffers: dict[str, tuple[str, tuple[int, ...], str]] = field(default_factory=dict)
 
     def affine(self) -> tuple[Affine, int]:
-        """An index over the loops in scope, moved so that its least value is 0, and its greatest value."""
+        """An index over the loops in scope, moved so that it starts at 0; and its greatest value."""
         chosen = {
             n: self.draw(st.integers(-2, 3)) for n in self.extents if self.draw(st.booleans())
         }
@@ -94,7 +94,7 @@ class Draft:
         return apply("select", less, self.expr(depth - 1), y, dtype=self.dtype)
 
     def nest(self, kinds: list[str], level: int = 0) -> tuple[Stmt, ...]:
-        """A body: a name, then a loop with an accumulator around it and a store of the result, or a store."""
+        """A body: a name, then a loop with an accumulator whose end is stored; or a store."""
         outer = list(self.names)
         body: list[Stmt] = []
         if kinds and kinds[0] != "parallel":
@@ -137,7 +137,7 @@ class Draft:
 
 @st.composite
 def kernels(draw: st.DrawFn) -> Kernel:
-    """A kernel with a parallel prefix, serial loops, and a vector loop with perhaps a serial one inside."""
+    """A kernel: a parallel prefix, perhaps a serial loop, a vector loop, perhaps a serial one."""
     kinds = ["parallel"] * draw(st.integers(0, 2)) + ["serial"] * draw(st.integers(0, 1))
     kinds += ["vector"] + ["serial"] * draw(st.integers(0, 1))
     draft = Draft(draw, draw(st.sampled_from(["i32", "i8", "f32", "ui16"])), kinds[0])

@@ -18,8 +18,10 @@ from fnx_xla_lite.backends.cpu.target import Target
 LEFT_BYTES = 1100 << 10  # of the left operand's block (L2 is 2 MiB on what this was tuned for)
 STRIP_BYTES = 4 << 20  # of the right operand's packed strip, over all of k
 DEPTH = 1024  # longest k that is not cut into blocks
+THIN_DEPTH = 64  # the same where a large right operand is read once, in place: pages kept open
 WIDEST = 512  # columns of a strip
 L1_PERIOD = 4096  # bytes after which addresses share a set of the L1 cache
+FIGHTING_ROWS = 8  # rows that do not fit into one set of it beside all else
 SMALL = 64**3  # multiply-adds up to which nothing is packed that can be read in place
 MIN_TASKS = 16  # output blocks to hand to threads, where the product is worth sharing
 DOT_ROWS = 4  # most rows of a product whose vectors run along k
@@ -69,8 +71,9 @@ def plan(problem: Problem, target: Target) -> Plan:
     dot = _along_k(problem)
     rows, vectors = (1, 1) if dot else register_tile(problem.m, problem.n, lanes, target.registers)
     columns = lanes * vectors
-    kc = problem.k if dot else _depth_of_block(problem.k)
     pack_lhs, pack_rhs = (False, False) if dot else _packing(problem, rows, columns)
+    thin = not pack_rhs and problem.n * problem.k > SMALL
+    kc = problem.k if dot else _depth_of_block(problem.k, THIN_DEPTH if thin else DEPTH)
     item = ITEMSIZE[dtype]
     mc, nc = _block_of_task(problem, rows, columns, kc, item)
     blocks, strips = _ceil(problem.m, mc), _ceil(problem.n, nc)
@@ -133,9 +136,9 @@ def _tile_cost(m: int, n: int, rows: int, vectors: int, lanes: int) -> float:
     return _ceil(m, rows) * _ceil(n, vectors * lanes) * cycles
 
 
-def _depth_of_block(k: int) -> int:
+def _depth_of_block(k: int, most: int) -> int:
     """Equal, long blocks of k: little to do around a tile, and L2 feeds panels fast enough."""
-    blocks = max(1, _ceil(k, DEPTH))
+    blocks = max(1, _ceil(k, most))
     return k if blocks == 1 else _round_up(_ceil(k, blocks), 8)
 
 
@@ -148,7 +151,8 @@ def _packing(problem: Problem, rows: int, columns: int) -> tuple[bool, bool]:
     across, down = _ceil(problem.n, columns), _ceil(problem.m, rows)
     large = problem.m * problem.n * problem.k > SMALL
     lhs = problem.lhs
-    awkward = lhs.depth != 1 or lhs.outer * ITEMSIZE[lhs.dtype] % L1_PERIOD == 0
+    distance = lhs.outer * ITEMSIZE[lhs.dtype]
+    awkward = lhs.depth != 1 or (distance % L1_PERIOD == 0 and problem.m >= FIGHTING_ROWS)
     widened = lhs.dtype != compute_dtype(problem.dtype)
     pack_lhs = large and across >= 4 and (awkward or widened)
     pack_rhs = problem.rhs.outer != 1 or (large and down >= 4)

@@ -398,3 +398,10 @@ def test_special_values_reach_only_their_own_results():
     assert odd[3].all()
     assert odd[:, 6].all()
     assert odd.sum() == 40 + 30 - 1
+
+
+def test_few_rows_times_a_large_matrix_take_short_blocks_of_k():
+    for relu in (False, True):
+        plan = check(Case(5, 300, 1000, relu=relu)).code.plan
+        assert not plan.pack_rhs
+        assert plan.kc <= gemm_blocking.THIN_DEPTH

@@ -38,7 +38,7 @@ class Draft:
     buffers: dict[str, tuple[str, tuple[int, ...], str]] = field(default_factory=dict)
 
     def affine(self) -> tuple[Affine, int]:
-        """An index over the loops in scope, moved so that it starts at 0; and its greatest value."""
+        """An index over the loops in scope, moved to start at 0, and its greatest value."""
         chosen = {
             n: self.draw(st.integers(-2, 3)) for n in self.extents if self.draw(st.booleans())
         }

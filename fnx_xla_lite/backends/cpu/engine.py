@@ -13,7 +13,6 @@ import itertools
 import os
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,10 +23,9 @@ from fnx_xla_lite.backends.cpu.target import Target
 from fnx_xla_lite.errors import BackendError
 
 _OPT = 2
-_MOST_COMPILERS = 4
 _numbers = itertools.count()
 _lock = threading.Lock()
-_of_thread = threading.local()
+_cores = threading.BoundedSemaphore(os.cpu_count() or 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +46,7 @@ def emit_object(text: str, target: Target) -> bytes:
         BackendError: LLVM refuses the text, which is a bug of ours.
     """
     context = llvm.create_context()
-    module, machine = _parsed(text, context), _machine(target)
+    module, machine = _parsed(text, context), target.machine(_OPT)
     message = ctypes.c_char_p()
     buffer = _unlocked("LLVMPY_TargetMachineEmitToMemory")(
         machine, module, 1, ctypes.byref(message)
@@ -64,23 +62,43 @@ def emit_object(text: str, target: Target) -> bytes:
 
 def emit_objects(modules: Iterable[object], target: Target) -> list[bytes]:
     """Compile modules to objects, side by side, while later ones are still being emitted."""
-    with ThreadPoolExecutor(max_workers=min(os.cpu_count() or 1, _MOST_COMPILERS)) as compilers:
-        jobs = [compilers.submit(emit_object, str(module), target) for module in modules]
-        return [job.result() for job in jobs]
+    jobs: list[_Compilation] = []
+    for module in modules:
+        jobs.append(_Compilation(str(module), target))
+        jobs[-1].start()
+    return [job.finished() for job in jobs]
+
+
+class _Compilation(threading.Thread):
+    """One module on its way to an object, in a thread of its own."""
+
+    def __init__(self, text: str, target: Target) -> None:
+        threading.Thread.__init__(self, name="fnx-compile", daemon=True)
+        self._text, self._target = text, target
+        self._object: bytes | None = None
+        self._error: BaseException | None = None
+
+    def run(self) -> None:
+        """Compile, on one of the cores."""
+        try:
+            with _cores:
+                self._object = emit_object(self._text, self._target)
+        except BaseException as error:  # raised where the object is waited for
+            self._error = error
+
+    def finished(self) -> bytes:
+        """The object, when it is made."""
+        self.join()
+        if self._error is not None:
+            raise self._error
+        assert self._object is not None
+        return self._object
 
 
 def _unlocked(name: str) -> Any:
     """An LLVM function without llvmlite's global lock: each call has a context of its own."""
     function = getattr(ffi.lib, name)
     return getattr(function, "_cfn", function)
-
-
-def _machine(target: Target) -> Any:
-    """This thread's target machine; making one takes as long as compiling a few lines."""
-    machines = _of_thread.__dict__.setdefault("machines", {})
-    if target not in machines:
-        machines[target] = target.machine(_OPT)
-    return machines[target]
 
 
 def emit_assembly(text: str, target: Target) -> str:

@@ -7,7 +7,7 @@ dead memory, packs the arena and makes the final slots. Invariant: every kernel 
 
 from __future__ import annotations
 
-from fnx_xla_lite.fusion.outline import fuse, is_fused
+from fnx_xla_lite.fusion.outline import fuse
 from fnx_xla_lite.hlo.ir import HloModule, TensorType
 from fnx_xla_lite.loops.inplace import Touches
 from fnx_xla_lite.loops.ir import Kernel
@@ -36,7 +36,7 @@ def build_program(module: HloModule) -> Program:
     Raises:
         UnsupportedOpError: an instruction has no loops.
     """
-    layout = trace_steps(module if is_fused(module) else fuse(module))
+    layout = trace_steps(fuse(module))
     _Sharing(layout).steps(layout.steps)
     arena = pack(layout.storages)
     body = module.main.body

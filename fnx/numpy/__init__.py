@@ -36,6 +36,7 @@ from fnx.numpy.arithmetic import subtract as subtract
 from fnx.numpy.closeness import allclose as allclose
 from fnx.numpy.closeness import array_equal as array_equal
 from fnx.numpy.closeness import isclose as isclose
+from fnx.numpy.closeness import isin as isin
 from fnx.numpy.conversion import array as array
 from fnx.numpy.conversion import asarray as asarray
 from fnx.numpy.conversion import astype as astype

@@ -9,8 +9,9 @@ from fnx.numpy.arithmetic import add, multiply, subtract
 from fnx.numpy.creation import full
 from fnx.numpy.elementwise import abs as magnitude
 from fnx.numpy.elementwise import isfinite, isnan
-from fnx.numpy.logic import equal, less_equal, logical_and, logical_or
+from fnx.numpy.logic import equal, less_equal, logical_and, logical_not, logical_or
 from fnx.numpy.promotion import ArrayLike, as_array, as_operand, promote
+from fnx.numpy.shaping import expand_dims, ravel
 
 
 def isclose(
@@ -40,6 +41,13 @@ def allclose(
 ) -> Array:
     """Whether all elements are close; see `isclose`."""
     return reductions.all(isclose(x1, x2, rtol, atol, equal_nan=equal_nan))
+
+
+def isin(x1: ArrayLike, x2: ArrayLike, /, *, invert: bool = False) -> Array:
+    """Whether each element of ``x1`` is an element of ``x2`` (or, with ``invert``, is none)."""
+    x, y = (as_array(v) for v in promote("isin", x1, x2))
+    found = reductions.any(equal(expand_dims(x, -1), ravel(y)), axis=-1)
+    return logical_not(found) if invert else found
 
 
 def array_equal(x1: ArrayLike, x2: ArrayLike, *, equal_nan: bool = False) -> Array:

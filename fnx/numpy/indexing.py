@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from fnx.core.array import Array, wrap
-from fnx.core.dtypes import BOOL, INT32, INT64, INTS, UNSIGNED
+from fnx.core.dtypes import BOOL, BOOLS, INT32, INT64, INTS, UNSIGNED
 from fnx.core.sources import current_source
 from fnx.core.trace import Tracer, current_trace
 from fnx.errors import FnxError
@@ -23,6 +23,7 @@ from fnx.numpy.promotion import (
     broadcast_shapes,
     cast,
     describe,
+    shape_text,
     type_error,
 )
 from fnx.ops import arithmetic, comparison, gather, layout
@@ -156,9 +157,15 @@ def _plan_with_arrays(x: Any, entries: list[Any], spans: tuple[Span, ...]) -> Pl
             (before if in_front else after).append(1 if entry is None else spans[axis].count)
             position += in_front and entry is not None
         axis += entry is not None
-    arrays = tuple([broadcast_operand(p, sizes) for p in picks])
+    arrays = tuple([_spread(p, sizes) for p in picks])
     shape = (*before, *sizes, *after)
     return Plan(spans, (), tuple(picked), arrays, sizes, position, shape)
+
+
+def _spread(indices: Any, sizes: tuple[int, ...]) -> Any:
+    if type(indices) is Array:  # known: no operation of the program
+        return wrap(np.broadcast_to(indices._buffer, sizes))
+    return broadcast_operand(indices, sizes)
 
 
 def _is_sliced(entry: Any) -> bool:
@@ -167,11 +174,8 @@ def _is_sliced(entry: Any) -> bool:
 
 def _expanded(x: Any, index: Any) -> list[Any]:
     """The entries of an index: None, slices, ints, integer arrays; one per axis besides None."""
-    entries: list[Any] = []
-    for entry in index if isinstance(index, tuple) else (index,):
-        entries.extend(_entry(entry))
-    count = sum(entry is not None and entry is not ... for entry in entries)
-    ndim = x.aval.ndim
+    entries = [_entry(entry) for entry in (index if isinstance(index, tuple) else (index,))]
+    ndim, count = x.aval.ndim, sum(map(_axes_of, entries))
     if count > ndim:
         raise index_error(f"x[index]: {count} indices for an array of rank {ndim} ({x.aval}).")
     dots = [i for i, entry in enumerate(entries) if entry is ...]
@@ -179,39 +183,55 @@ def _expanded(x: Any, index: Any) -> list[Any]:
         raise index_error("x[index]: an index has at most one ellipsis (...).")
     place = dots[0] if dots else len(entries)
     entries[place : place + len(dots)] = [slice(None)] * (ndim - count)
-    return entries
+    result: list[Any] = []
+    axis = 0
+    for entry in entries:
+        is_mask = isinstance(entry, Array | Tracer) and entry.aval.dtype == BOOL
+        result.extend(_positions(x, entry, axis) if is_mask else [entry])
+        axis += _axes_of(entry)
+    return result
 
 
-def _entry(entry: Any) -> list[Any]:
+def _axes_of(entry: Any) -> int:
+    """How many axes of the array an entry stands for."""
+    if isinstance(entry, Array | Tracer) and entry.aval.dtype == BOOL:
+        return len(entry.aval.shape)
+    return int(entry is not None and entry is not ...)
+
+
+def _entry(entry: Any) -> Any:
+    """One entry of an index: None, ..., a slice, an int, or an array of integers or bools."""
     if entry is None or entry is ... or type(entry) is int or isinstance(entry, slice):
-        return [entry]
-    if isinstance(entry, bool | np.bool_):
-        raise type_error("x[index]: a bool is no index.", "Write x[None] for a new axis.")
-    if isinstance(entry, int | np.integer):
-        return [int(entry)]
+        return entry
+    if isinstance(entry, int | np.integer) and not isinstance(entry, bool):
+        return int(entry)
     if isinstance(entry, list):
         entry = np.asarray(entry, np.int32 if not entry else None)
     if isinstance(entry, float | str | tuple):
         raise type_error(f"x[index]: indices are ints, slices and arrays, got {describe(entry)}.")
-    array = as_operand(entry, "x[index]")
-    if array.aval.dtype == BOOL:
-        return _positions(array)
-    if array.aval.dtype not in INTS:
+    array = as_array(as_operand(entry, "x[index]"))
+    if array.aval.dtype == BOOL and not array.aval.shape:
+        raise type_error("x[index]: a bool is no index.", "Write x[None] for a new axis.")
+    if array.aval.dtype not in INTS | BOOLS:
         raise type_error(f"x[index]: an array of indices holds integers, got {array.aval}.")
     is_number = not array.aval.shape and isinstance(array, Array)
-    return [int(array)] if is_number else [array]
+    return int(array) if is_number else array
 
 
-def _positions(mask: Any) -> list[Any]:
+def _positions(x: Any, mask: Any, axis: int) -> list[Any]:
     """The coordinates of the true elements of a mask, one array for each axis of it."""
+    shape = x.aval.shape[axis : axis + mask.aval.ndim]
+    if mask.aval.shape != shape:
+        raise index_error(
+            f"x[mask]: the mask's shape {shape_text(mask.aval.shape)} is not that of the axes that "
+            f"it stands for, {shape_text(shape)} of {x.aval}."
+        )
     if isinstance(mask, Tracer) and mask._value is None:
         raise type_error(
             f"x[mask]: how many elements are true is not known while tracing ({mask.aval}).",
             _ABSTRACT_MASK,
         )
-    if not mask.aval.shape:
-        raise type_error("x[index]: a bool is no index.", "Write x[None] for a new axis.")
-    return [wrap(np.asarray(axis)) for axis in np.nonzero(np.asarray(mask))]
+    return [wrap(np.asarray(places)) for places in np.nonzero(np.asarray(mask))]
 
 
 def _in_range(x: Any, i: int, axis: int) -> int:
@@ -260,12 +280,28 @@ def window_dims(y: Any, plan: Plan) -> dict[str, tuple[int, ...]]:
 def index_vectors(y: Any, plan: Plan) -> Any:
     """The index arrays as one array of index vectors (its last axis), none of them negative."""
     kind = INT32 if max(y.aval.shape) < 2**31 else INT64
+    known = known_index_vectors(y, plan)
+    if known is not None:
+        return wrap(known.astype(kind))
     columns = [
         layout.reshape(_counted(array, y.aval.shape[axis], kind), shape=(*plan.pick_shape, 1))
         for axis, array in zip(plan.picked, plan.arrays, strict=True)
     ]
     last = len(plan.pick_shape)
     return columns[0] if len(columns) == 1 else ops.concatenate(*columns, dimension=last)
+
+
+def known_index_vectors(y: Any, plan: Plan) -> np.ndarray | None:
+    """The index vectors, if the index arrays are known already; -1 or size if out of range."""
+    if any(type(array) is not Array for array in plan.arrays):
+        return None
+    columns = []
+    for axis, array in zip(plan.picked, plan.arrays, strict=True):
+        size, indices = y.aval.shape[axis], array._buffer
+        info = np.iinfo(indices.dtype)
+        clipped = indices.clip(max(-size - 1, info.min), min(size, info.max)).astype(np.int64)
+        columns.append(np.where(clipped < 0, clipped + size, clipped))
+    return np.stack(columns, axis=-1)
 
 
 def _counted(indices: Any, size: int, kind: np.dtype) -> Any:

@@ -169,5 +169,5 @@ def argwhere(x: ArrayLike, /) -> Array:
 
 def compress(condition: ArrayLike, x: ArrayLike, /, *, axis: int | None = None) -> Array:
     """The slices along an axis where a rank-1 condition is true. Not under jit: it needs values."""
-    places = np.flatnonzero(np.asarray(as_bools(condition, "compress")))
+    places = np.flatnonzero(np.asarray(as_bools(asarray(condition), "compress")))
     return take(x, wrap(places.astype(np.int32)), axis=axis)

@@ -154,9 +154,14 @@ def broadcast_to(x: ArrayLike, /, shape: Shape) -> Array:
     """
     x = as_owned(x, "broadcast_to")
     sizes = as_shape(shape, "broadcast_to")
-    if len(sizes) < x.aval.ndim or broadcast_shapes(x.aval.shape, sizes) != sizes:
+    if len(sizes) < x.aval.ndim or not _broadcasts(x.aval.shape, sizes):
         raise value_error(f"broadcast_to: {x.aval} does not broadcast to {shape_text(sizes)}.")
     return broadcast_operand(x, sizes)
+
+
+def _broadcasts(sizes: tuple[int, ...], target: tuple[int, ...]) -> bool:
+    own = target[len(target) - len(sizes) :]
+    return all(n in (1, m) for n, m in zip(sizes, own, strict=True))
 
 
 def broadcast_arrays(*arrays: ArrayLike) -> list[Array]:

@@ -10,7 +10,7 @@ from fnx.core.array import Array
 from fnx.core.dtypes import BOOL, INT32
 from fnx.numpy.arithmetic import divide, multiply, subtract
 from fnx.numpy.conversion import astype
-from fnx.numpy.joining import piece
+from fnx.numpy.joining import concat, piece
 from fnx.numpy.promotion import (
     ArrayLike,
     as_array,
@@ -192,10 +192,28 @@ def _cumulative(
     return shape_ops.pad(result, value, low=low, high=(0,) * ndim, interior=(0,) * ndim)
 
 
-def diff(x: ArrayLike, /, *, axis: int = -1, n: int = 1) -> Array:
-    """Differences of neighbours along an axis, ``n`` times."""
+def diff(
+    x: ArrayLike,
+    /,
+    *,
+    axis: int = -1,
+    n: int = 1,
+    prepend: ArrayLike | None = None,
+    append: ArrayLike | None = None,
+) -> Array:
+    """Differences of neighbours along an axis, ``n`` times.
+
+    Args:
+        x: the array.
+        axis: the axis.
+        n: how many times.
+        prepend: slices to put before the first, along the axis.
+        append: slices to put behind the last.
+    """
     x = as_array(as_operand(x, "diff"))
     position = canonical_axis(axis, x.aval.ndim, "diff")
+    pieces = [part for part in (prepend, x, append) if part is not None]
+    x = concat(pieces, axis=position) if len(pieces) > 1 else x
     for _ in range(n):
         size = x.aval.shape[position]
         later, earlier = piece(x, position, min(1, size), size), piece(x, position, 0, size - 1)

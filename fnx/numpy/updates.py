@@ -9,7 +9,8 @@ import numpy as np
 from fnx.core.array import Array
 from fnx.core.dtypes import BOOL
 from fnx.core.trace import Tracer
-from fnx.numpy.arithmetic import add, divide, maximum, minimum, multiply, power, subtract
+from fnx.numpy.arithmetic import divide, power, subtract
+from fnx.numpy.combining import COMBINE, combined
 from fnx.numpy.conversion import astype
 from fnx.numpy.indexing import (
     Plan,
@@ -46,8 +47,8 @@ class IndexedAt:
     """``x.at[index]``. Each method returns a copy of ``x``, changed where the index says.
 
     ``y`` broadcasts to the shape of ``x[index]`` and takes the dtype of ``x``. An element that the
-    index names twice is changed twice; `set` leaves one of the values, which one is not specified.
-    Traced indices out of range change nothing.
+    index names twice is changed twice; of several values to `set` the last one stays. Traced
+    indices out of range change nothing.
     """
 
     __slots__ = ("_array", "_index")
@@ -124,16 +125,13 @@ def _is_mask(index: Any, x: Any) -> bool:
     return is_array and index.dtype == BOOL and index.shape == x.aval.shape
 
 
-_COMBINE = {"add": add, "multiply": multiply, "min": minimum, "max": maximum}
-
-
 def _changed_by_mask(x: Any, mask: Any, y: Any, kind: str) -> Any:
     if y.aval.shape:
         raise type_error(
             f"x.at[mask].{kind}(y): y must be a number, got {y.aval}.",
             "Write fnx.numpy.where(mask, y, x) for a y of the shape of x.",
         )
-    return where(mask, y if kind == "set" else _COMBINE[kind](x, y), x)
+    return where(mask, y if kind == "set" else COMBINE[kind](x, y), x)
 
 
 def scattered(x: Any, plan: Plan, y: Any, kind: str) -> Any:
@@ -142,10 +140,12 @@ def scattered(x: Any, plan: Plan, y: Any, kind: str) -> Any:
     dims = window_dims(part, plan)
     windows = [n for axis, n in enumerate(part.aval.shape) if axis not in plan.picked]
     sizes = (*windows[: plan.position], *plan.pick_shape, *windows[plan.position :])
-    indices = index_vectors(part, plan)
-    changed = gather.scatter(
-        part, indices, reshaped(y, sizes), kind=kind, mode="drop", **dims
-    )
+    y = reshaped(y, sizes)
+    if kind in ("set", "add"):
+        indices = index_vectors(part, plan)
+        changed = gather.scatter(part, indices, y, kind=kind, mode="drop", **dims)
+    else:
+        changed = combined(part, plan, y, kind)
     return changed if _is_whole(x, plan) else _put_back(x, plan, changed)
 
 
@@ -155,7 +155,7 @@ def sliced(x: Any, plan: Plan, y: Any, kind: str) -> Any:
     y = reshaped(y, part)
     if kind == "set":
         return _put_back(x, plan, y)
-    return _put_back(x, plan, _COMBINE[kind](region(x, plan), y))
+    return _put_back(x, plan, COMBINE[kind](region(x, plan), y))
 
 
 def _spans(plan: Plan) -> tuple[int, ...]:

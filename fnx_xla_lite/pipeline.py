@@ -6,7 +6,7 @@ two.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from fnx_xla_lite.backends.base import Backend, NativeProgram
@@ -63,12 +63,18 @@ FUSE = Pass(
 BACKENDS: dict[str, Callable[[], Backend]] = {"cpu": cpu_backend}
 
 
-def compile(module: HloModule | str, backend: str = "cpu") -> Executable:
+def compile(
+    module: HloModule | str,
+    backend: str = "cpu",
+    *,
+    before: Mapping[str, Callable[[], str]] | None = None,
+) -> Executable:
     """Compile a program for this machine.
 
     Args:
         module: a module, or StableHLO's MLIR text.
         backend: ``cpu``.
+        before: texts of the stages that came before the module, by name, for dumps and ``Executable.stages``.
 
     Returns:
         An executable that is called with NumPy arrays.
@@ -84,6 +90,9 @@ def compile(module: HloModule | str, backend: str = "cpu") -> Executable:
     source = verify(parse(module) if isinstance(module, str) else module)
     writer = StageWriter(source.name, dump_folder())
     fused = source
+    if writer.is_on:
+        for stage, make in (before or {}).items():
+            writer.write(stage, make(), ".txt")
     for stage, result in stages(source):
         fused = result
         if writer.is_on:
@@ -92,7 +101,7 @@ def compile(module: HloModule | str, backend: str = "cpu") -> Executable:
     native = BACKENDS[backend]().compile_program(program)
     if writer.is_on:
         _dump_backend(writer, program, native)
-    return _executable(source, program, native)
+    return _executable(source, program, native, before or {})
 
 
 def stages(source: HloModule) -> Iterator[tuple[str, HloModule]]:
@@ -113,13 +122,16 @@ def _check(step: Pass, module: HloModule) -> None:
         raise PassError(f"the pass {step.name!r} made an invalid module: {error}") from error
 
 
-def _executable(source: HloModule, program: Program, native: NativeProgram) -> Executable:
+def _executable(
+    source: HloModule, program: Program, native: NativeProgram, before: Mapping[str, Callable[[], str]]
+) -> Executable:
     """The executable, whose stage texts are made when somebody looks at them."""
 
     def text_after(name: str) -> Callable[[], str]:
         return lambda: next(to_text(module) for stage, module in stages(source) if stage == name)
 
     makers = {
+        **before,
         "hlo": text_after("hlo"),
         "passes": text_after(PASSES[-1].name),
         "fused": text_after(FUSE.name),

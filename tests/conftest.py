@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
+import tempfile
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+# Compiled kernels are kept for one run of the tests, and shared by its worker processes.
+OWN_CACHE = None if "FNX_CACHE_DIR" in os.environ else tempfile.mkdtemp(prefix="fnx-tests-")
+if OWN_CACHE is not None:
+    os.environ["FNX_CACHE_DIR"] = OWN_CACHE
 
 PROFILE = os.environ.get("FNX_TEST_PROFILE", "ci")
 
@@ -15,6 +22,11 @@ settings.register_profile("ci", max_examples=20, derandomize=True, database=None
 settings.register_profile("dev", max_examples=50, **_COMMON)
 settings.register_profile("deep", max_examples=1000, **_COMMON)
 settings.load_profile(PROFILE)
+
+
+def pytest_unconfigure() -> None:
+    if OWN_CACHE is not None:
+        shutil.rmtree(OWN_CACHE, ignore_errors=True)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

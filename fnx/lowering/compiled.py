@@ -42,7 +42,9 @@ class Compiled:
         self._gives = frozenset(i for i, gives in enumerate(donated) if gives)
         self._in_avals = tuple([var.aval for var in jaxpr.inputs])
         self._out_avals = tuple([atom.aval for atom in jaxpr.outputs])
-        self.executable: Executable = fnx_xla_lite.compile(lower(jaxpr, name, self._gives))
+        self.executable: Executable = fnx_xla_lite.compile(
+            lower(jaxpr, name, self._gives), before={"jaxpr": lambda: str(jaxpr)}
+        )
         self.call: Callable[..., Any] = self._native() if _LAYOUT else self._python
 
     def __call__(self, *arrays: Array) -> tuple[Array, ...]:

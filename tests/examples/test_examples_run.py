@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS: dict[str, tuple[list[str], str]] = {
-    "digits_mlp.py": (["--epochs", "3", "--hidden", "64"], r"test accuracy 9\d\.\d+% on 359 held-out digits(?s:.*)kernels in one"),
+    "digits_mlp.py": (["--epochs", "6", "--hidden", "128"], r"test accuracy 9\d\.\d+% on 359 held-out digits(?s:.*)kernels in one"),
     "see_every_stage.py": ([], r"(?s)lambda.*func\.func.*fusion.*kernel.*define.*(xmm|ymm|zmm|v\d+\.4s)"),
 }
 

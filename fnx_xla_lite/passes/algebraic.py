@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from fnx_xla_lite.hlo.dtypes import bit_width, highest, is_float, is_int, lowest, to_numpy
+from fnx_xla_lite.hlo.dtypes import bit_width, highest, is_float, is_int, lowest
 from fnx_xla_lite.hlo.ir import HloModule, Instruction, TensorType, Value
 from fnx_xla_lite.hlo.opset import OPS, SCALAR_OPS
 from fnx_xla_lite.hlo.regions import monoid_of
@@ -151,14 +151,14 @@ def _divide(context: Context, instr: Instruction) -> Value | None:
 
 
 def _exact_inverse(number: float, dtype: str) -> float | None:
-    """``1 / number`` if that is a power of two whose inverse is normal in ``dtype``."""
-    if number == 0.0 or not math.isfinite(number) or abs(math.frexp(number)[0]) != 0.5:
+    """``1 / number`` if that is a power of two that is a normal number of ``dtype``."""
+    lowest_exponent = {"f64": -1022, "f32": -126, "bf16": -126, "f16": -14}.get(dtype)
+    mantissa, exponent = math.frexp(number)  # number = mantissa * 2**exponent
+    if lowest_exponent is None or abs(mantissa) != 0.5:
         return None
-    inverse = 1.0 / number if abs(number) > 1e-300 else math.inf
-    smallest = {"f64": -1022, "f32": -126, "bf16": -126, "f16": -14}.get(dtype)
-    if smallest is None or not math.isfinite(float(np.float64(inverse).astype(to_numpy(dtype)))):
-        return None
-    return inverse if math.frexp(inverse)[1] - 1 >= smallest else None
+    inverse_exponent = 1 - exponent
+    is_normal = lowest_exponent <= inverse_exponent <= 1 - lowest_exponent
+    return math.copysign(2.0**inverse_exponent, number) if is_normal else None
 
 
 def _negate(context: Context, instr: Instruction) -> Value | None:

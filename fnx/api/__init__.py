@@ -18,3 +18,6 @@ from fnx.api.jacobians import hessian as hessian
 from fnx.api.jacobians import jacfwd as jacfwd
 from fnx.api.jacobians import jacrev as jacrev
 from fnx.api.mapping import vmap as vmap
+from fnx.control.checkpoint import checkpoint as checkpoint
+from fnx.control.custom_jvp import custom_jvp as custom_jvp
+from fnx.control.custom_vjp import custom_vjp as custom_vjp

@@ -48,17 +48,6 @@ class FnxValueError(FnxError, ValueError):
     """A value out of the range that an operation takes."""
 
 
-class TreeError(FnxValueError):
-    """Pytrees that should have the same structure and do not, or that cannot be taken apart.
-
-    >>> from fnx import tree
-    >>> tree.map(max, {"a": 1}, {"b": 1})
-    Traceback (most recent call last):
-    ...
-    fnx.errors.TreeError: tree.map: ...
-    """
-
-
 class AbstractValueError(FnxTypeError):
     """Python asked for the value of something that is known by shape and dtype only.
 

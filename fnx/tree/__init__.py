@@ -21,4 +21,5 @@ from fnx.tree.mapping import map_with_path as map_with_path
 from fnx.tree.mapping import reduce as reduce
 from fnx.tree.mapping import transpose as transpose
 from fnx.tree.structures import TreeDef as TreeDef
+from fnx.tree.structures import TreeError as TreeError
 from fnx.tree.structures import container_functions as container_functions

@@ -7,8 +7,7 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, TypeVar
 
-from fnx.errors import TreeError
-from fnx.tree.structures import Children, Node, leaf_types, nodes
+from fnx.tree.structures import Children, Node, TreeError, leaf_types, nodes
 
 T = TypeVar("T", bound=type)
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
-from fnx.errors import TreeError
 from fnx.tree.containers import index_keys, sorted_keys
-from fnx.tree.structures import LEAF, TreeDef, intern, leaf_types, node_of, nodes
+from fnx.tree.structures import LEAF, TreeDef, TreeError, intern, leaf_types, node_of, nodes
 
 IsLeaf = Callable[[Any], bool]
 

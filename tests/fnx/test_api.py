@@ -33,7 +33,6 @@ from fnx.errors import (
     FnxTypeError,
     FnxValueError,
     GradTypeError,
-    TreeError,
 )
 from fnx.ops.arithmetic import mul, sub
 from fnx.ops.comparison import gt
@@ -42,6 +41,7 @@ from fnx.ops.elementwise_math import exp
 from fnx.ops.families import add
 from fnx.ops.layout import reduce_sum
 from fnx.ops.trigonometric import cos, sin
+from fnx.tree import TreeError
 
 X = np.array([1.0, 2.0, 3.0], np.float32)
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fnx import tree
-from fnx.errors import TreeError
+from fnx.tree import TreeError
 
 Pair = namedtuple("Pair", "left right")
 

@@ -33,6 +33,7 @@ from fnx.numpy.sizes import Shape, as_shape
 from fnx.ops.random_bits import threefry2x32
 
 _WORD = 0xFFFFFFFF
+_SMALL = 1024  # up to here the indices of elements are a constant, above an operation
 
 
 # Keys and bits
@@ -88,7 +89,10 @@ def split(key: ArrayLike, num: int | Sequence[int] = 2) -> Array:
         num: how many, or the shape of an array of keys.
     """
     shape = as_shape(num, "split")
-    return fnp.stack(_threefry(check_key(key, "split"), shape), axis=len(shape))
+    words = _threefry(check_key(key, "split"), shape)
+    if all(isinstance(word, Array) for word in words):
+        return wrap(np.stack([word._buffer for word in words], axis=-1))
+    return fnp.stack(words, axis=len(shape))
 
 
 def fold_in(key: ArrayLike, data: ArrayLike) -> Array:
@@ -128,7 +132,7 @@ def _threefry(key: Any, shape: tuple[int, ...]) -> tuple[Any, Any]:
     size = math.prod(shape)
     if size > 2**32:
         raise value_error(f"random arrays have at most 2**32 elements, not {shape_text(shape)}.")
-    count = lax.iota(UINT32, size)
+    count = wrap(np.arange(size, dtype=np.uint32)) if size < _SMALL else lax.iota(UINT32, size)
     words = [w if isinstance(w, np.generic) else lax.broadcast(w, (size,)) for w in _key_words(key)]
     high, low = threefry2x32(*words, np.uint32(0), count)
     return fnp.reshape(high, shape), fnp.reshape(low, shape)
@@ -182,7 +186,6 @@ def uniform(
         maxval: the upper end.
     """
     dtype, sizes = _float_dtype(dtype, "uniform"), as_shape(shape, "uniform")
-    low, high = (fnp.astype(as_operand(v, "uniform"), dtype) for v in (minval, maxval))
     width, mantissa = 8 * dtype.itemsize, ml_dtypes.finfo(dtype).nmant
     random_width = 8 if mantissa < 8 else width
     random = bits(key, sizes, f"uint{random_width}")
@@ -193,7 +196,15 @@ def uniform(
     one = dtype.type(1)
     random = fnp.bitwise_or(random, np.asarray(one).view(unsigned)[()])
     unit = fnp.subtract(lax.bitcast_convert_type(random, dtype), one)
-    scaled = fnp.add(fnp.multiply(unit, fnp.subtract(high, low)), low)
+    if isinstance(minval, int | float | np.generic) and isinstance(maxval, int | float | np.generic):
+        low, high = dtype.type(minval), dtype.type(maxval)
+        if (low, high) == (0, 1):
+            return unit
+        span = high - low
+    else:
+        low, high = (fnp.astype(as_operand(v, "uniform"), dtype) for v in (minval, maxval))
+        span = fnp.subtract(high, low)
+    scaled = fnp.add(fnp.multiply(unit, span), low)
     return fnp.broadcast_to(fnp.maximum(low, scaled), sizes)
 
 

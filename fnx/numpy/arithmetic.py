@@ -131,6 +131,8 @@ def _integer_power(x: object, exponent: int) -> Array:
         )
     if base.aval.dtype == BOOL:
         base = cast(base, INT32, True)
+    if exponent == 2:
+        return ops.square(base)
     return maths.integer_pow(base, exponent=exponent)
 
 

@@ -259,10 +259,27 @@ def _span(entry: slice, size: int) -> Span:
 def read(x: Any, plan: Plan) -> Any:
     """The elements of ``x`` that a plan means."""
     y = region(x, plan)
+    if type(y) is Array and plan.arrays and current_trace() is None:
+        known = known_index_vectors(y, plan)
+        if known is not None and (y.aval.size or not known.size):
+            return reshaped(_read_now(y, plan, known), plan.shape)
     if plan.arrays:
         sizes = [1 if axis in plan.picked else n for axis, n in enumerate(y.aval.shape)]
         y = gather.gather(y, index_vectors(y, plan), slice_sizes=sizes, **window_dims(y, plan))
     return reshaped(y, plan.shape)
+
+
+def _read_now(y: Array, plan: Plan, known: np.ndarray) -> Array:
+    """The picks of a plan by NumPy; an index out of range means the nearest element."""
+    rest = [axis for axis in range(y.aval.ndim) if axis not in plan.picked]
+    picks = [
+        known[..., i].clip(0, y.aval.shape[axis] - 1) for i, axis in enumerate(plan.picked)
+    ]
+    found = y._buffer.transpose(*plan.picked, *rest)[tuple(picks)]  # (*pick_shape, *rest)
+    rank = len(plan.pick_shape)
+    before = range(rank, rank + plan.position)
+    order = (*before, *range(rank), *range(rank + plan.position, found.ndim))
+    return wrap(found.transpose(order), y.aval.weak)
 
 
 def window_dims(y: Any, plan: Plan) -> dict[str, tuple[int, ...]]:

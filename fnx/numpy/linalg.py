@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from fnx.core.array import Array
-from fnx.core.dtypes import BOOL, INT32, as_dtype
+import numpy as np
+
+from fnx.core.array import Array, wrap
+from fnx.core.dtypes import BOOL, FLOAT32, FLOAT64, INT32, as_dtype
+from fnx.core.trace import current_trace
 from fnx.numpy.arithmetic import multiply
 from fnx.numpy.promotion import (
     ArrayLike,
@@ -18,6 +21,7 @@ from fnx.numpy.promotion import (
     promote,
     value_error,
 )
+from fnx.numpy.publishing import run_quietly
 from fnx.numpy.reductions import sum as sum_over
 from fnx.numpy.shaping import moveaxis, ravel, reshape
 from fnx.ops import comparison, contraction
@@ -67,6 +71,10 @@ def matmul(x1: ArrayLike, x2: ArrayLike, /, *, preferred_element_type: object = 
     Raises:
         FnxValueError: if the sizes k differ, or an array has rank 0.
     """
+    if current_trace() is None and preferred_element_type is None:
+        result = _product_now(x1, x2)
+        if result is not None:
+            return result
     x, y = _arrays("matmul", x1, x2)
     if not x.aval.shape or not y.aval.shape:
         message = f"matmul: arrays of rank 0 have no product, got {x.aval} and {y.aval}."
@@ -87,6 +95,19 @@ def matmul(x1: ArrayLike, x2: ArrayLike, /, *, preferred_element_type: object = 
         result = product("matmul", (x, y), contracting, preferred=preferred_element_type)
         return result if x.aval.ndim == 1 else moveaxis(result, 0, -2)
     return _batched_product(x, y, preferred_element_type)
+
+
+def _product_now(x: ArrayLike, y: ArrayLike) -> Array | None:
+    """NumPy's product, for two arrays of single or double precision that fit; else None."""
+    if type(x) is not Array or type(y) is not Array or x.aval.dtype is not y.aval.dtype:
+        return None
+    if x.aval.dtype not in (FLOAT32, FLOAT64):
+        return None
+    try:
+        result = run_quietly(np.matmul, x._buffer, y._buffer)
+    except ValueError:  # shapes that do not fit: the long way says which
+        return None
+    return wrap(result, x.aval.weak and y.aval.weak)
 
 
 def _batched_product(x: Any, y: Any, preferred: object) -> Any:

@@ -64,8 +64,7 @@ def mean(
     x = _inexact("mean", x, dtype)
     total = sum_over(x, axis, keepdims=keepdims, where=where)
     if where is None:
-        count: Any = float(_count(x, axis, "mean"))
-        return ops.div(total, count)
+        return divide(total, float(_count(x, axis, "mean")))
     shape = broadcast_shapes(x.aval.shape, as_array(as_operand(where, "mean")).aval.shape)
     mask = broadcast_operand(astype(as_operand(where, "mean"), x.aval.dtype), shape)
     return divide(total, sum_over(mask, axis, keepdims=keepdims))
@@ -105,7 +104,7 @@ def var(
     centred = subtract(x, mean(x, axis, keepdims=True))
     total = sum_over(ops.square(centred), axis, keepdims=keepdims)
     degrees = _count(x, axis, "var") - (correction if ddof is None else ddof)
-    return ops.div(total, float(degrees if degrees > 0 else 0))
+    return divide(total, float(degrees if degrees > 0 else 0))
 
 
 def std(

@@ -1,0 +1,1 @@
+"""The CUDA backend: loops to CUDA C, compiled at run time, launched through CuPy."""

@@ -1,14 +1,15 @@
-"""Access maps: where in its operands an operation reads, for every operation that only moves or combines elements.
+"""Access maps: where in its operands an operation reads that only moves or combines elements.
 
-An array is seen as its flat row-major index. The result's index is cut into *runs* of adjacent axes that the operation treats
-alike; the operand's flat index is affine in the runs' coordinates::
+An array is seen as its flat row-major index. The result's index is cut into *runs* of adjacent axes
+that the operation treats alike; the operand's flat index is affine in the runs' coordinates::
 
     result index = row-major(q0, q1, ...)        0 <= q_i < runs[i]
     operand index = offset + strides[0] * q0 + strides[1] * q1 + ...
 
-A reshape is the identity in this view, a broadcast has zero strides, a transpose permuted ones. A *cut* of an array is a number
-``c`` such that the index must be known as ``c * q + r``; ``cuts_needed`` propagates cuts from operands to results, so that a whole
-fusion knows into which loops its root must be divided.
+A reshape is the identity in this view, a broadcast has zero strides, a transpose permuted ones. A
+*cut* of an array is a number ``c`` such that the index must be known as ``c * q + r``;
+``cuts_needed`` propagates cuts from operands to results, so that a whole fusion knows into which
+loops its root must be divided.
 """
 
 from __future__ import annotations
@@ -69,9 +70,15 @@ def row_major(shape: Shape) -> Shape:
 
 
 def make_access(
-    shape: Shape, strides: Shape, offset: int = 0, limits: Mapping[int, tuple[int, int]] | None = None
+    shape: Shape,
+    strides: Shape,
+    offset: int = 0,
+    limits: Mapping[int, tuple[int, int]] | None = None,
 ) -> Access:
-    """Merge adjacent axes that one stride can walk; axes with limits stay alone, axes of size 1 go."""
+    """Merge adjacent axes that one stride can walk.
+
+    Axes with limits stay alone, axes of size 1 go.
+    """
     runs: list[list] = []
     for axis, (size, stride) in enumerate(zip(shape, strides, strict=True)):
         limit = limits.get(axis) if limits else None
@@ -156,7 +163,10 @@ MOVES = frozenset(_RULES) | {"reshape"}
 
 
 def accesses(instr: Instruction) -> tuple[Access, ...] | None:
-    """One access map per operand, or None if the operation is neither elementwise nor a movement of elements."""
+    """One access map per operand, or None.
+
+    None says that the operation is neither elementwise nor a movement of elements.
+    """
     rule = _RULES.get(instr.op)
     if rule is not None:
         return rule(instr) if not has_interior_padding(instr) else None
@@ -169,7 +179,10 @@ def accesses(instr: Instruction) -> tuple[Access, ...] | None:
 
 
 def is_elementwise(instr: Instruction) -> bool:
-    """Whether each element of the result is one scalar operation (a bitcast between widths is not)."""
+    """Whether each element of the result is one scalar operation.
+
+    A bitcast between widths is not.
+    """
     if instr.op == "bitcast_convert":
         return instr.operands[0].type.size == instr.result.type.size
     return instr.op in SCALAR_OPS
@@ -191,7 +204,10 @@ def own_cuts(access: Access) -> set[int]:
 
 
 def cuts_needed(access: Access, operand_cuts: frozenset[int]) -> frozenset[int] | None:
-    """The cuts of the result that ``access`` and the operand's own cuts need; None if one cannot be had."""
+    """The cuts of the result that ``access`` and the operand's own cuts need.
+
+    None if one cannot be had.
+    """
     if not operand_cuts and len(access.runs) <= 1:
         return frozenset()
     cuts = own_cuts(access)
@@ -209,7 +225,10 @@ def cuts_needed(access: Access, operand_cuts: frozenset[int]) -> frozenset[int] 
 
 
 def _divides(access: Access, cut: int) -> bool:
-    """Whether the operand's index is ``cut * q + r`` as it stands: what ``cut`` does not divide stays below it."""
+    """Whether the operand's index is ``cut * q + r`` as it stands.
+
+    What ``cut`` does not divide stays below it.
+    """
     limits = {limit.run: (limit.lower, limit.upper) for limit in access.limits}
     low = high = 0
     offset = access.offset

@@ -1,4 +1,7 @@
-"""Contractions: a ``dot_general`` as one batched matrix product over flat operands, if its axes merge into b, m, n and k."""
+"""Contractions: a ``dot_general`` as one batched matrix product over flat operands.
+
+That is possible where its axes merge into b, m, n and k.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,10 @@ from fnx_xla_lite.hlo.opset import attribute
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """One merged loop of a product: its extent, and its flat stride in both operands (0 where it does not occur)."""
+    """One merged loop of a product: its extent, and its flat stride in both operands.
+
+    A stride is 0 where the axis does not occur.
+    """
 
     extent: int
     lhs: int
@@ -31,11 +37,20 @@ class Contraction:
 
 
 def contraction(instr: Instruction) -> Contraction | None:
-    """The merged form, or None if some group of axes is not one stride in memory (an operand must then be copied)."""
+    """The merged form, or None if some group of axes is not one stride in memory.
+
+    An operand must then be copied.
+    """
     lhs, rhs = (x.type.shape for x in instr.operands)
     left, right = row_major(lhs), row_major(rhs)
-    lb, rb = attribute(instr, "lhs_batching_dimensions"), attribute(instr, "rhs_batching_dimensions")
-    lc, rc = attribute(instr, "lhs_contracting_dimensions"), attribute(instr, "rhs_contracting_dimensions")
+    lb, rb = (
+        attribute(instr, "lhs_batching_dimensions"),
+        attribute(instr, "rhs_batching_dimensions"),
+    )
+    lc, rc = (
+        attribute(instr, "lhs_contracting_dimensions"),
+        attribute(instr, "rhs_contracting_dimensions"),
+    )
     m = [(lhs[d], left[d], 0) for d in range(len(lhs)) if d not in lb and d not in lc]
     n = [(rhs[d], 0, right[d]) for d in range(len(rhs)) if d not in rb and d not in rc]
     k = [(lhs[x], left[x], right[y]) for x, y in zip(lc, rc, strict=True)]

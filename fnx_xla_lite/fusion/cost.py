@@ -1,4 +1,7 @@
-"""Cost: what an instruction costs, and when a reduction is cut into two stages. Depends on shapes alone, never on threads."""
+"""Cost: what an instruction costs, and when a reduction is cut into two stages.
+
+All of it depends on shapes alone, never on threads.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +51,8 @@ def reduction_tasks(shape: tuple[int, ...], dimensions: tuple[int, ...]) -> int:
 def is_split(shape: tuple[int, ...], dimensions: tuple[int, ...]) -> bool:
     """Whether a reduction runs in two stages, partial results first.
 
-    Either because it has too few parallel tasks otherwise, or because walking down long columns would touch a page for every row.
+    Either because it has too few parallel tasks otherwise, or because walking down long columns
+    would touch a page for every row.
     """
     size = math.prod(shape)
     if size < SPLIT_ELEMENTS:
@@ -61,7 +65,7 @@ def is_split(shape: tuple[int, ...], dimensions: tuple[int, ...]) -> bool:
 
 
 def simple_reducers(instr: Instruction) -> tuple[str, ...] | None:
-    """The associative operation that each result of a ``reduce`` uses, or None if its body is something else."""
+    """The associative operation of each result of a ``reduce``, or None for any other body."""
     return body_reducers(instr.regions[0])
 
 

@@ -1,4 +1,7 @@
-"""Cuts: into which loops a fused computation's index must be divided, found in one pass from operands to results."""
+"""Cuts: into which loops a fused computation's index must be divided.
+
+They are found in one pass from operands to results.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +53,9 @@ def natural_cuts(shape: tuple[int, ...]) -> frozenset[int]:
 
 
 def extents_of(cuts: Collection[int], size: int) -> tuple[int, ...] | None:
-    """The loop extents, outermost first, that the cuts divide ``size`` into; None if one does not divide the next.
+    """The loop extents, outermost first, that the cuts divide ``size`` into.
+
+    None if one does not divide the next.
 
     >>> extents_of({4, 12}, 24)
     (2, 3, 4)

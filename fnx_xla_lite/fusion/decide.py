@@ -1,9 +1,11 @@
 """Decide: which instructions share a kernel.
 
-One walk in program order. An elementwise instruction joins the kernel of one of its sources if it reads that source at its own index (or, in
-a reduction, a row's result in that row), and if no dependency would run in a circle; other kernels of the same space that feed it are
-then merged into that one. A reduction joins what produces its input; a matrix product starts a kernel that what follows may join as
-its epilogue. Scalars gather in few kernels. A reduction's rows must fit the cache if the row is read again.
+One walk in program order. An elementwise instruction joins the kernel of one of its sources if it
+reads that source at its own index (or, in a reduction, a row's result in that row), and if no
+dependency would run in a circle; other kernels of the same space that feed it are then merged into
+that one. A reduction joins what produces its input; a matrix product starts a kernel that what
+follows may join as its epilogue. Scalars gather in few kernels. A reduction's rows must fit the
+cache if the row is read again.
 """
 
 from __future__ import annotations
@@ -14,7 +16,9 @@ from fnx_xla_lite.fusion.graph import SAME, Edge, Graph
 from fnx_xla_lite.fusion.groups import Dependencies, Group, result_type, spread_access
 from fnx_xla_lite.hlo.ir import Instruction, Value
 
-MOVED = frozenset({"concatenate", "dynamic_slice", "gather", "pad", "reverse", "slice", "transpose"})
+MOVED = frozenset(
+    {"concatenate", "dynamic_slice", "gather", "pad", "reverse", "slice", "transpose"}
+)
 MAX_MEMBERS = 150  # keeps kernels readable, and recursion over expressions shallow
 
 
@@ -76,7 +80,11 @@ class Decision:
         """Whether no source of ``instr`` outside of the group needs the group."""
         for edge in self.graph.edges_of(instr):
             source = self.source_group(edge)
-            if source is not None and source is not group and self.dependencies.depends(source, group):
+            if (
+                source is not None
+                and source is not group
+                and self.dependencies.depends(source, group)
+            ):
                 return False
         return True
 
@@ -120,7 +128,9 @@ class Decision:
         edges = [e for e in self.graph.edges_of(instr) if self.source_group(e) is group]
         if group.kind != "reduce":
             return size == group.size and all(e.relation is SAME for e in edges)
-        low = size == group.kept and (size != group.size or any(e.source in group.low for e in edges))
+        low = size == group.kept and (
+            size != group.size or any(e.source in group.low for e in edges)
+        )
         if low:
             return all(e.relation is SAME and e.source in group.low for e in edges)
         return size == group.size and all(self._fits_row(e, group) for e in edges)
@@ -133,7 +143,10 @@ class Decision:
         return same and not group.split and rows_fit(group)
 
     def _try_merge(self, x: Group, y: Group) -> Group:
-        """Make two groups one if they have one space; the group in which the members of ``x`` are then."""
+        """Make two groups one if they have one space.
+
+        Returns the group in which the members of ``x`` are then.
+        """
         into, other = (y, x) if x.kind == "loop" else (x, y)
         if not self._mergeable(into, other) or not self.dependencies.can_merge(into, other):
             return x
@@ -154,7 +167,11 @@ class Decision:
                 return False
             if into.kind == "dot" and any(not is_elementwise(i) for i in other.members):
                 return False
-        elif (into.kind, into.shape, into.dimensions) != (other.kind, other.shape, other.dimensions):
+        elif (into.kind, into.shape, into.dimensions) != (
+            other.kind,
+            other.shape,
+            other.dimensions,
+        ):
             return False
         return self._edges_fit(into, other)
 

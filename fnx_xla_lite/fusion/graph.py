@@ -1,4 +1,4 @@
-"""Graph: which instructions a fusion may repeat for nothing, and how each operand is reached through them."""
+"""Graph: what a fusion may repeat for nothing, and how operands are reached through it."""
 
 from __future__ import annotations
 
@@ -16,14 +16,20 @@ OTHER = "other"  # elements somewhere else
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """How an instruction reads a source: ``SAME``, ``OTHER``, or the access map of one broadcast between."""
+    """How an instruction reads a source.
+
+    The relation is ``SAME``, ``OTHER``, or the access map of one broadcast between.
+    """
 
     source: Value
     relation: str | Access
 
 
 def is_rename(instr: Instruction) -> bool:
-    """Whether the results are the operands' memory under other types, and a fusion cannot look through."""
+    """Whether the results are the operands' memory under other types.
+
+    Fusions do not look through it.
+    """
     return instr.op in ("optimization_barrier", "reshape") or (
         instr.op == "bitcast_convert" and not is_elementwise(instr)
     )
@@ -38,8 +44,9 @@ def regroups(instr: Instruction) -> bool:
 class Graph:
     """Producers and edges of one computation.
 
-    Fusions look through every reshape, unless ``strict``: then only through those that add or drop axes of size 1. A fusion
-    whose reshapes divide its index in ways that do not fit together needs the second.
+    Fusions look through every reshape, unless ``strict``: then only through those that add or drop
+    axes of size 1. A fusion whose reshapes divide its index in ways that do not fit together needs
+    the second.
     """
 
     def __init__(self, body: Computation, strict: bool = False):
@@ -48,7 +55,7 @@ class Graph:
         self.edges: dict[Instruction, tuple[Edge, ...]] = {}
 
     def is_virtual(self, instr: Instruction) -> bool:
-        """Whether an instruction is repeated inside every fusion that needs it, because it costs nothing there."""
+        """Whether every fusion that needs an instruction repeats it, because it costs nothing."""
         if instr.op == "constant":
             return splat_of(instr.attributes["value"]) is not None
         if instr.op == "reshape":
@@ -56,7 +63,10 @@ class Graph:
         return instr.op in ("broadcast_in_dim", "iota")
 
     def direct_operands(self, instr: Instruction) -> tuple[Value, ...]:
-        """The operands that must lie in memory as they are, because they are read at other places than the result's."""
+        """The operands that must lie in memory as they are.
+
+        They are read at other places than the result's.
+        """
         if instr.op == "dot_general":
             return instr.operands
         if instr.op in ("gather", "dynamic_slice", "scatter", "dynamic_update_slice"):

@@ -1,4 +1,4 @@
-"""Groups: sets of instructions that become one kernel, and the order that their dependencies force on them."""
+"""Groups: sets of instructions that become one kernel, and the order among them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ def spread_access(shape: tuple[int, ...], dimensions: tuple[int, ...]) -> Access
     """The access map with which the kept space of a reduction is read in the unreduced one."""
     kept = tuple(n for d, n in enumerate(shape) if d not in dimensions)
     strides = iter(row_major(kept))
-    return make_access(shape, tuple(0 if d in dimensions else next(strides) for d in range(len(shape))))
+    return make_access(
+        shape, tuple(0 if d in dimensions else next(strides) for d in range(len(shape)))
+    )
 
 
 class Dependencies:

@@ -1,9 +1,11 @@
 """Outline: HloModule -> HloModule in which every group of instructions is one ``fusion``.
 
-Input: calls inlined. Output: the entry computation (and every region of its control flow) holds fusions, control flow, constants, and
-renamings of memory (reshape, optimization_barrier, bitcasts between widths). A fusion's region has parameters for what it reads from memory;
-what is virtual is repeated inside. Fusions stand in an order in which the other readers of a parameter come before the fusion
-that may overwrite it, where dependencies allow.
+Input: calls inlined. Output: the entry computation (and every region of its control flow) holds
+    fusions, control flow, constants, and
+renamings of memory (reshape, optimization_barrier, bitcasts between widths). A fusion's region has
+parameters for what it reads from memory; what is virtual is repeated inside. Fusions stand in an
+order in which the other readers of a parameter come before the fusion that may overwrite it, where
+dependencies allow.
 """
 
 from __future__ import annotations
@@ -50,7 +52,9 @@ def is_fused(module: HloModule) -> bool:
 def _is_plain(instr: Instruction) -> bool:
     if instr.op not in PLAIN and not is_rename(instr):
         return False
-    return instr.op not in CONTROL or all(_is_plain(i) for r in instr.regions for i in r.instructions)
+    return instr.op not in CONTROL or all(
+        _is_plain(i) for r in instr.regions for i in r.instructions
+    )
 
 
 def fuse_computation(
@@ -82,12 +86,17 @@ def _is_affine(fusion: Instruction) -> bool:
     if not any(i.op == "reshape" and regroups(i) for i in body.instructions):
         return True
     cuts = find_cuts(body)
-    wanted = [*body.results, *(x for i in body.instructions if i.op == "reduce" for x in i.operands)]
+    wanted = [
+        *body.results,
+        *(x for i in body.instructions if i.op == "reduce" for x in i.operands),
+    ]
     wanted += [i.result for i in body.instructions if i.op == "dot_general"]
     by_size: dict[int, frozenset[int]] = {}
     for value in wanted:
         size = value.type.size
-        by_size[size] = by_size.get(size, NONE) | cuts.get(value, NONE) | natural_cuts(value.type.shape)
+        by_size[size] = (
+            by_size.get(size, NONE) | cuts.get(value, NONE) | natural_cuts(value.type.shape)
+        )
     return all(extents_of(cuts, size) is not None for size, cuts in by_size.items())
 
 
@@ -118,9 +127,7 @@ def _renamed(body: Computation, names: dict[Value, Value]) -> Computation:
 class _Outliner:
     """Writes the fused form of one computation."""
 
-    def __init__(
-        self, graph: Graph, decision: Decision, copied: dict[Group, set[Instruction]]
-    ):
+    def __init__(self, graph: Graph, decision: Decision, copied: dict[Group, set[Instruction]]):
         self.graph, self.decision, self.copied = graph, decision, copied
         self.order = {instr: n for n, instr in enumerate(graph.body.instructions)}
         self.written: list[Instruction] = []
@@ -169,7 +176,10 @@ class _Outliner:
     def _contents(
         self, group: Group | None, outputs: Iterable[Value]
     ) -> tuple[list[Instruction], dict[Value, None]]:
-        """The instructions that compute ``outputs``, in order, and the values that they read from memory."""
+        """The instructions that compute ``outputs``, in order.
+
+        Beside them the values that they read from memory.
+        """
         own = {*(group.members if group else ()), *self.copied.get(group, ())}
         inside: set[Instruction] = set()
         leaves: dict[Value, None] = {}
@@ -188,7 +198,7 @@ class _Outliner:
         return sorted(inside, key=self.order.__getitem__), leaves
 
     def _order_takers(self, takes: Pairs) -> None:
-        """A group that writes over a parameter waits for the parameter's other readers, unless they need it."""
+        """A group that writes over a parameter waits for its other readers."""
         dependencies, producers = self.decision.dependencies, self.graph.producers
         for parameter, result in takes:
             instr = producers.get(self.graph.memory(result))
@@ -234,7 +244,9 @@ class _Outliner:
 
     def _write_control(self, instr: Instruction) -> None:
         constants = {
-            i.result: i for i in self.graph.body.instructions if i.op == "constant" and self.graph.is_virtual(i)
+            i.result: i
+            for i in self.graph.body.instructions
+            if i.op == "constant" and self.graph.is_virtual(i)
         }
         regions = []
         for number, region in enumerate(instr.regions):
@@ -262,9 +274,7 @@ class _Outliner:
             self._fusion(inside, list(leaves), [value])
         self.done.add(value)
 
-    def _fusion(
-        self, inside: list[Instruction], leaves: list[Value], outputs: list[Value]
-    ) -> None:
+    def _fusion(self, inside: list[Instruction], leaves: list[Value], outputs: list[Value]) -> None:
         """Write one fusion; its region has values of its own."""
         names = {leaf: Value(leaf.type) for leaf in leaves}
         region = []

@@ -1,8 +1,10 @@
 """Prepare: HloModule -> HloModule in the forms that fusion and the loop builders take.
 
-* products whose axes do not merge get transposed operands; matrix-vector products become multiply and reduce, outer products a multiply;
+* products whose axes do not merge get transposed operands; matrix-vector products become multiply
+  and reduce, outer products a multiply;
 * what is empty loses its loops: reductions over nothing, products with k = 0, updates of nothing;
-* a reduce_window without base dilation; ``if`` as ``case``; transposes and broadcasts that move nothing as reshapes.
+* a reduce_window without base dilation; ``if`` as ``case``; transposes and broadcasts that move
+  nothing as reshapes.
 """
 
 from __future__ import annotations
@@ -47,7 +49,12 @@ class Writer:
         self.instructions: list[Instruction] = []
 
     def add(
-        self, instr: Instruction, op: str, operands: tuple[Value, ...], kind: TensorType | Value, **attributes
+        self,
+        instr: Instruction,
+        op: str,
+        operands: tuple[Value, ...],
+        kind: TensorType | Value,
+        **attributes,
     ) -> Value:
         """Append ``op``; ``kind`` is the type of its result, or the value that it defines."""
         result = kind if isinstance(kind, Value) else Value(kind)
@@ -107,7 +114,7 @@ def _sides(instr: Instruction) -> list[tuple[Value, tuple[int, ...], tuple[int, 
 
 
 def _outer_product(writer: Writer, instr: Instruction) -> bool:
-    """k = 1: out[b, m, n] = lhs[b, m] * rhs[b, n]."""
+    """K = 1: out[b, m, n] = lhs[b, m] * rhs[b, n]."""
     shape, dtype = instr.result.type.shape, instr.result.type.dtype
     place, factors = len(_sides(instr)[0][1]), []
     for operand, batch, contracted, free in _sides(instr):
@@ -129,7 +136,10 @@ def _outer_product(writer: Writer, instr: Instruction) -> bool:
 def _matrix_vector(writer: Writer, instr: Instruction, matrix: int) -> bool:
     """One side has no free axes: multiply it into the other, then sum the contracted axes."""
     sides = _sides(instr)
-    (x, batch, contracted, free), (y, y_batch, y_contracted, y_free) = sides[matrix], sides[1 - matrix]
+    (x, batch, contracted, free), (y, y_batch, y_contracted, y_free) = (
+        sides[matrix],
+        sides[1 - matrix],
+    )
     kept = [d for d in range(x.type.rank) if d not in contracted]
     if kept != [*batch, *free]:
         return False

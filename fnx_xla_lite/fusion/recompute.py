@@ -1,4 +1,7 @@
-"""Recompute: a cheap value that crosses from one kernel to another is computed again where it is read, if that moves fewer bytes."""
+"""Recompute: cheap values that cross from one kernel to another are computed again.
+
+They are, where that moves fewer bytes than storing and loading them.
+"""
 
 from __future__ import annotations
 
@@ -52,15 +55,15 @@ def recompute(graph: Graph, decision: Decision) -> dict[Group, set[Instruction]]
 class _Crossing:
     """Judges values that cross between groups."""
 
-    def __init__(
-        self, graph: Graph, decision: Decision, readers: dict[Value, set[Group | None]]
-    ):
+    def __init__(self, graph: Graph, decision: Decision, readers: dict[Value, set[Group | None]]):
         self.graph, self.decision, self.readers = graph, decision, readers
 
     def crosses(self, instr: Instruction, group: Group) -> bool:
-        """Whether only other fusions (no result, no product, no update) read an instruction's value outside its group."""
+        """Whether an instruction's value is read by other fusions, and by nothing else outside."""
         outside = self.readers.get(instr.result, set()) - {group}
-        return bool(outside) and all(g is not None and g.kind in ("loop", "reduce") for g in outside)
+        return bool(outside) and all(
+            g is not None and g.kind in ("loop", "reduce") for g in outside
+        )
 
     def copies(self, instr: Instruction, group: Group) -> set[Instruction] | None:
         """The instructions to repeat for a value, or None if keeping it is cheaper."""

@@ -1,4 +1,4 @@
-"""Affine arithmetic: sums, multiples, substitution, exact division and intervals of ``loops.ir.Affine``."""
+"""Affine arithmetic: sums, multiples, substitution, exact division, intervals."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Interval = tuple[int, int]
 
 
 def make_affine(coefficients: Mapping[str, int], offset: int = 0) -> Affine:
-    """``offset + sum(coefficient * variable)`` in normal form: sorted, without zero coefficients."""
+    """``offset + sum(coefficient * variable)``: sorted, without zero coefficients."""
     return Affine(tuple(sorted((v, c) for v, c in coefficients.items() if c)), offset)
 
 
@@ -61,7 +61,7 @@ def substitute(x: Affine, replacements: Mapping[str, Affine]) -> Affine:
 
 
 def split(x: Affine, divisor: int, extents: Mapping[str, int]) -> tuple[Affine, Affine] | None:
-    """``(q, r)`` with ``x == divisor * q + r`` and ``0 <= r < divisor`` for all values of the variables, or None.
+    """``(q, r)`` with ``x == divisor * q + r`` and ``0 <= r < divisor`` everywhere, or None.
 
     Args:
         x: what is divided.
@@ -85,7 +85,9 @@ def split(x: Affine, divisor: int, extents: Mapping[str, int]) -> tuple[Affine, 
 def coordinates(
     x: Affine, shape: tuple[int, ...], extents: Mapping[str, int]
 ) -> tuple[Affine, ...] | None:
-    """The row-major coordinates in ``shape`` of the flat index ``x``, or None if they are not affine.
+    """The row-major coordinates in ``shape`` of the flat index ``x``, or None.
+
+    None says that they are not affine.
 
     The first coordinate takes whatever is left, so it may lie outside where ``x`` does.
     """

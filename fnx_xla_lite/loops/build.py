@@ -1,8 +1,10 @@
 """Build programs: HloModule -> Program: kernels in order over planned memory.
 
-Input: calls inlined; what is not fused is fused first. Every fusion becomes kernel launches, instructions that only rename memory
-nothing, control flow While and Case steps. ``steps`` lays out symbolic steps over storages with lifetimes; this module lets values take over
-dead memory, packs the arena and makes the final slots. Invariant: every kernel is verified, no two live values overlap.
+Input: calls inlined; what is not fused is fused first. Every fusion becomes kernel launches,
+    instructions that only rename memory
+nothing, control flow While and Case steps. ``steps`` lays out symbolic steps over storages with
+lifetimes; this module lets values take over dead memory, packs the arena and makes the final slots.
+Invariant: every kernel is verified, no two live values overlap.
 """
 
 from __future__ import annotations
@@ -14,7 +16,6 @@ from fnx_xla_lite.loops.ir import Kernel
 from fnx_xla_lite.loops.memory import Storage, is_free, pack, take_over
 from fnx_xla_lite.loops.program import Case, Copy, Launch, Program, Step, While
 from fnx_xla_lite.loops.steps import (
-    Branches,
     Layout,
     Move,
     Repeat,
@@ -79,13 +80,13 @@ class _Sharing:
     def move(self, move: Move) -> None:
         """A copy from dying memory is no copy."""
         source, target = move.source.root(), move.target.root()
-        # Either the target begins where the source ends, or the source began after it (inside a branch).
+        # The target begins where the source ends, or the source began after it (in a branch).
         apart = target.first >= source.last or source.first > target.first
         if source.heir is None and apart and is_free(source, target, move.position):
             take_over(source, target)
 
     def run(self, run: Run) -> None:
-        """Each output may take one of the inputs that die here, or of the donated parameters that are dead."""
+        """Each output may take an input that dies here, or a donated parameter that is dead."""
         touches = self._touches(run.call.kernel)
         names = [b.name for b in run.call.kernel.parameters]
         inputs, outputs = names[: len(run.inputs)], names[len(run.inputs) :]
@@ -94,7 +95,9 @@ class _Sharing:
         for name, output in zip(outputs, run.outputs, strict=True):
             candidates = [started[output].source] if output in started else self._candidates(run)
             for old in candidates:
-                same = [n for n, s in zip(inputs, run.inputs, strict=True) if s.root() is old.root()]
+                same = [
+                    n for n, s in zip(inputs, run.inputs, strict=True) if s.root() is old.root()
+                ]
                 if old.root() in taken or not is_free(old, output, run.position):
                     continue
                 if all(touches.safe(n, name) for n in same):

@@ -1,4 +1,7 @@
-"""Combiners: how a reduction accumulates. A plain operation uses Init and Update; any other body keeps its state in scratch."""
+"""Combiners: how a reduction accumulates.
+
+A plain operation uses Init and Update; any other body keeps its state in scratch.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,10 @@ def accumulator_dtype(dtype: str, op: str) -> str:
 
 
 def start_accumulators(nest: Nest, instr: Instruction, lane: str | None) -> tuple[str, ...]:
-    """Emit the start of every accumulator of a ``reduce``; their names (of accumulators, or of scratch buffers)."""
+    """Emit the start of every accumulator of a ``reduce``.
+
+    Returns their names: of accumulators, or of scratch buffers.
+    """
     count, ops, names = len(instr.results), simple_reducers(instr), []
     for number, start in enumerate(instr.operands[count:]):
         expr, dtype = value_at(nest, start, ZERO).expr, start.type.dtype
@@ -27,7 +33,9 @@ def start_accumulators(nest: Nest, instr: Instruction, lane: str | None) -> tupl
             nest.emit(Init(name, convert(expr, wide), wide))
         else:
             name = f"state{nest.accumulators}"
-            nest.buffers[name] = Buffer(name, (nest.extents[lane],) if lane else (), dtype, "scratch")
+            nest.buffers[name] = Buffer(
+                name, (nest.extents[lane],) if lane else (), dtype, "scratch"
+            )
             nest.mutable.add(name)
             nest.emit(Store(name, (variable(lane),) if lane else (), expr))
         nest.accumulators += 1

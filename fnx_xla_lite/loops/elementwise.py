@@ -1,4 +1,7 @@
-"""Elementwise kernels: every result is computed at each index of one space, in as few and as long loops as its reads allow."""
+"""Elementwise kernels: every result is computed at each index of one space.
+
+The loops are as few and as long as the reads allow.
+"""
 
 from __future__ import annotations
 
@@ -88,7 +91,10 @@ def _extents(body: Computation, size: int) -> tuple[int, ...]:
 
 
 def open_vector(nest: Nest, atom: str, outer: int) -> tuple[str, Affine | None]:
-    """Open the vector loop over an atom, cut into parallel chunks if that is worth it; its variable and bound."""
+    """Open the vector loop over an atom, cut into parallel chunks if that is worth it.
+
+    Returns its variable and bound.
+    """
     extent = nest.extents[atom]
     if not worth_chunking(extent, outer):
         nest.open_loop(atom)
@@ -97,7 +103,10 @@ def open_vector(nest: Nest, atom: str, outer: int) -> tuple[str, Affine | None]:
 
 
 def open_chunked(nest: Nest, atom: str, step: int) -> tuple[str, Affine | None]:
-    """Let ``atom = step * chunk + inner`` with a parallel loop over chunks; open the loop over ``inner``."""
+    """Let ``atom = step * chunk + inner`` with a parallel loop over chunks.
+
+    The loop over ``inner`` is opened.
+    """
     extent = nest.extents[atom]
     chunk, inner = nest.new_atom(-(-extent // step)), nest.new_atom(step)
     nest.open_prefix(chunk)

@@ -1,4 +1,7 @@
-"""Execute programs in NumPy over real memory: one arena of bytes, result buffers, donated parameters; the oracle for backends."""
+"""Execute programs in NumPy over real memory.
+
+One arena of bytes, result buffers, donated parameters: the oracle for backends.
+"""
 
 from __future__ import annotations
 

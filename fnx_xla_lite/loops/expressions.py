@@ -1,4 +1,7 @@
-"""Expressions: the value of any instruction of a fusion at any affine index, with shared values named and hoisted."""
+"""Expressions: the value of any instruction of a fusion at any affine index.
+
+Shared values are named, invariant ones hoisted.
+"""
 
 from __future__ import annotations
 
@@ -119,7 +122,10 @@ def _iota(nest: Nest, instr: Instruction, flat: Affine) -> Term:
 
 
 def iota_runs(instr: Instruction) -> tuple[tuple[int, ...], int]:
-    """The result as (axes before, the iota's axis, axes after), without those of size 1, and the place of the axis."""
+    """The result as (axes before, the iota's axis, axes after), and the place of the axis.
+
+    Sizes of 1 before and after are left out.
+    """
     shape, axis = instr.result.type.shape, instr.attributes["iota_dimension"]
     after = row_major(shape)[axis]
     before = instr.result.type.size // (after * shape[axis])

@@ -23,7 +23,9 @@ def load_slice(nest: Nest, instr: Instruction, flat: Affine, value_at: ValueAt) 
     for axis, start in enumerate(starts):
         room = operand.type.shape[axis] - sizes[axis]
         if room:
-            places[axis], depth = _moved(nest, value_at(nest, start, ZERO), room, places[axis], depth)
+            places[axis], depth = _moved(
+                nest, value_at(nest, start, ZERO), room, places[axis], depth
+            )
     return _load(nest, operand, places, depth)
 
 
@@ -39,11 +41,15 @@ def load_window(nest: Nest, instr: Instruction, flat: Affine, value_at: ValueAt)
         room = shape[axis] - attrs["slice_sizes"][axis]
         if room:
             place = index_place(indices, attrs["index_vector_dim"], batch, part)
-            places[axis], depth = _moved(nest, value_at(nest, indices, place), room, places[axis], depth)
+            places[axis], depth = _moved(
+                nest, value_at(nest, indices, place), room, places[axis], depth
+            )
     return _load(nest, operand, places, depth)
 
 
-def window_places(instr: Instruction, coordinates: list[Affine], batch: list[Affine]) -> list[Index]:
+def window_places(
+    instr: Instruction, coordinates: list[Affine], batch: list[Affine]
+) -> list[Index]:
     """The operand's coordinates of a gather before its starts are added."""
     attrs, rank = instr.attributes, instr.operands[0].type.rank
     batching = attribute(instr, "operand_batching_dims")
@@ -54,7 +60,9 @@ def window_places(instr: Instruction, coordinates: list[Affine], batch: list[Aff
     return places
 
 
-def add_batching(places: list, batching: tuple, index_batching: tuple, attrs: dict, batch: list) -> None:
+def add_batching(
+    places: list, batching: tuple, index_batching: tuple, attrs: dict, batch: list
+) -> None:
     """A batching axis of the operand follows a batch axis of the indices."""
     for axis, source in zip(batching, index_batching, strict=True):
         places[axis] = batch[source - (source > attrs["index_vector_dim"])]
@@ -88,7 +96,10 @@ def _load(nest: Nest, operand: Value, places: list[Index], depth: int) -> Term:
 
 
 def axis_indices(nest: Nest, buffer: str, value: Value, places: list[Index]) -> tuple[Index, ...]:
-    """Indices along the value's own axes (those of size 1 are left out), which the buffer takes as its shape."""
+    """Indices along the value's own axes (those of size 1 are left out).
+
+    The buffer takes these axes as its shape.
+    """
     shape = tuple(n for n in value.type.shape if n != 1)
     known = nest.buffers[buffer]
     if known.shape is None:

@@ -1,7 +1,7 @@
 """In-place safety: may an output of a kernel use the memory of one of its inputs?
 
-Yes, if every load of the input is at the index of every store to the output, in the same body, and not after it: then each element
-is read before it is overwritten, and no other iteration reads it.
+Yes, if every load of the input is at the index of every store to the output, in the same body, and
+not after it: then each element is read before it is overwritten, and no other iteration reads it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Interpret kernels in NumPy: what a kernel means, one lane vector at a time; the oracle for backends."""
+"""Interpret kernels in NumPy: what a kernel means, one lane vector at a time.
+
+It is the oracle for backends.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,6 @@ from fnx_xla_lite.loops.ir import (
     Apply,
     Const,
     Coord,
-    Dynamic,
     Expr,
     Guard,
     Index,
@@ -57,8 +59,10 @@ class _Machine:
     def __init__(self, views: dict[str, np.ndarray]):
         self.views = views
 
-    def body(self, body: Sequence[Stmt], variables: Variables, names: dict[str, np.ndarray]) -> None:
-        """Run statements in order; names defined here end with the body, accumulators outlive inner bodies."""
+    def body(
+        self, body: Sequence[Stmt], variables: Variables, names: dict[str, np.ndarray]
+    ) -> None:
+        """Run statements in order; names defined here end with the body."""
         own: set[str] = set()
         for stmt in body:
             if isinstance(stmt, Loop):
@@ -94,7 +98,7 @@ class _Machine:
             self.body(loop.body, variables | {loop.var: np.array(step)}, names)
 
     def update(self, stmt: Update, variables: Variables, names: dict[str, np.ndarray]) -> None:
-        """Combine; lanes are combined one after another when the accumulator is not one per lane."""
+        """Combine; without an accumulator for each lane, lane after lane."""
         value, total = self.expr(stmt.value, variables, names), names[stmt.name]
         lanes = _lanes(variables)
         if lanes and not total.ndim:
@@ -121,7 +125,9 @@ class _Machine:
         total = evaluate_scalar("convert", (total,), stmt.dtype)
         outer = [extent for _, extent in (*stmt.batch, stmt.m)]
         for place in np.ndindex(*outer):
-            here = dict(zip((v for v, _ in (*stmt.batch, stmt.m)), map(np.array, place), strict=True))
+            here = dict(
+                zip((v for v, _ in (*stmt.batch, stmt.m)), map(np.array, place), strict=True)
+            )
             here[stmt.n[0]] = np.arange(stmt.n[1])
             self.body(stmt.epilogue, variables | here, dict(names) | {stmt.acc: total[place]})
 

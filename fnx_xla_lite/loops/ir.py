@@ -1,28 +1,33 @@
-"""Loops: a kernel is a loop nest over row-major buffers, with affine indices and scalar expressions.
+"""Loops: a kernel is a loop nest over row-major buffers, with affine indices and scalar values.
 
 Grammar::
 
-    Kernel ::= name Buffer* Stmt*                        buffers: inputs, outputs, then scratch
+    Kernel ::= name Buffer* Stmt*                  buffers: inputs, outputs, then scratch
     Stmt   ::= Loop(var, extent, body, kind, bound?)     kind: parallel | serial | vector
-             | Let(name, Expr)                           a value for the rest of the enclosing body
-             | Init(name, Expr)                          an accumulator
-             | Update(name, op, Expr)                    accumulator = op(accumulator, value)
+             | Let(name, Expr)                     a value for the rest of the enclosing body
+             | Init(name, Expr)                    an accumulator
+             | Update(name, op, Expr)              accumulator = op(accumulator, value)
              | Store(buffer, Index*, Expr)
              | Matmul(batch, m, n, k, lhs, rhs, acc, epilogue)
     Expr   ::= Load(buffer, Index*) | Const | Read(name) | Coord(Affine)
              | Apply(op, Expr*) | Guard(Affine, lower, upper, inside, outside)
-    Index  ::= Affine | Dynamic                          Affine = sum of coefficient * loop variable + offset
+    Index  ::= Affine | Dynamic                    Affine = sum of coefficient * variable + offset
 
-Meaning. ``parallel`` loops form a perfect prefix of a kernel's body (the body is then exactly that one loop); their
-iterations are independent, whatever the number of threads. ``vector`` loops are innermost apart from ``serial`` loops inside
-them, and their iterations are independent except through Update, whose partial results a backend combines in an order fixed by
-the extent alone. An ``Update`` belongs to the nearest enclosing ``Init`` of its name. A ``scratch`` buffer is private to one
-iteration of the parallel prefix. ``Matmul`` computes acc[batch, m, n] = sum_k lhs * rhs and then runs its epilogue (Let and Store
-statements) once for every (batch, m, n), where ``Read(acc)`` is the sum.
+Meaning. ``parallel`` loops form a perfect prefix of a kernel's body (the body is then exactly that
+one loop); their iterations are independent, whatever the number of threads. ``vector`` loops are
+innermost apart from ``serial`` loops inside them, and their iterations are independent except
+through Update, whose partial results a backend combines in an order fixed by the extent alone. An
+``Update`` belongs to the nearest enclosing ``Init`` of its name; an accumulator that starts inside
+a vector loop is one for each iteration. A ``scratch`` buffer is private to one iteration of the
+parallel prefix; outputs and scratch may be read after they are written. An in-place kernel (one
+that writes some elements of its output, as a scatter does) finds the output filled by the
+program. ``Matmul`` computes acc[batch, m, n] = sum_k lhs * rhs and then runs its epilogue (Let and
+Store statements) once for every (batch, m, n), where ``Read(acc)`` is the sum.
 
-Element types are StableHLO's names. ``i1`` takes one byte in memory and holds 0 or 1. Operators of ``Apply``, ``Update`` are
-scalar op names of the HLO op table (``add``, ``exponential``, ``compare`` with ``detail="LT"``, ``convert`` to ``dtype``, ``select``).
-``loops/verify.py`` proves that every index stays inside its buffer; nothing reaches a backend without that proof.
+Element types are StableHLO's names. ``i1`` takes one byte in memory and holds 0 or 1. Operators of
+``Apply`` and ``Update`` are scalar op names of the HLO op table (``add``, ``exponential``,
+``compare`` with ``detail="LT"``, ``convert`` to ``dtype``, ``select``). ``loops/verify.py`` proves
+that every index stays inside its buffer; nothing reaches a backend without that proof.
 """
 
 from __future__ import annotations
@@ -49,7 +54,7 @@ class Buffer:
 
 @dataclass(frozen=True, slots=True)
 class Affine:
-    """``offset + sum(coefficient * variable)``; ``terms`` sorted by variable, no zero coefficients."""
+    """``offset + sum(coefficient * variable)``; sorted by variable, no zero coefficients."""
 
     terms: tuple[tuple[str, int], ...] = ()
     offset: int = 0
@@ -57,7 +62,10 @@ class Affine:
 
 @dataclass(frozen=True, slots=True)
 class Dynamic:
-    """``clamp(value, lower, upper) + plus``: an index read from data, kept inside by the clamp."""
+    """``clamp(value, lower, upper) + plus``: an index read from data, kept inside by the clamp.
+
+    The value is taken as an i64 first.
+    """
 
     value: Expr
     lower: int
@@ -88,7 +96,11 @@ class Const:
     dtype: str
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Const) and self.dtype == other.dtype and repr(self.value) == repr(other.value)
+        return (
+            isinstance(other, Const)
+            and self.dtype == other.dtype
+            and repr(self.value) == repr(other.value)
+        )
 
     def __hash__(self) -> int:
         return hash((repr(self.value), self.dtype))
@@ -112,7 +124,7 @@ class Coord:
 
 @dataclass(frozen=True, slots=True)
 class Apply:
-    """A scalar operation; ``dtype`` is the result's, ``detail`` a comparison direction where the op has one."""
+    """A scalar operation; ``dtype`` is the result's, ``detail`` the direction of a comparison."""
 
     op: str
     args: tuple[Expr, ...]
@@ -122,7 +134,7 @@ class Apply:
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """``inside`` where lower <= index < upper, else ``outside``; ``inside`` is not read elsewhere (pad, concatenate)."""
+    """``inside`` where lower <= index < upper, else ``outside``; ``inside`` is not read elsewhere."""
 
     index: Affine
     lower: int
@@ -154,7 +166,10 @@ class Init:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """``name = op(name, value)``; ``op`` is associative and commutative (add multiply maximum minimum and or xor)."""
+    """``name = op(name, value)``, where ``op`` is associative and commutative.
+
+    That is: add, multiply, maximum, minimum, and, or, xor.
+    """
 
     name: str
     op: str
@@ -183,9 +198,10 @@ class Loop:
 
 @dataclass(frozen=True, slots=True)
 class Matmul:
-    """A batched matrix product with an epilogue; each of batch, m, n, k is a loop variable with its extent.
+    """A batched matrix product with an epilogue.
 
-    ``lhs`` indices are affine in batch, m and k; ``rhs`` indices in batch, k and n. ``dtype`` is the accumulator's type.
+    Each of batch, m, n, k is a loop variable with its extent. ``lhs`` indices are affine in batch,
+    m and k; ``rhs`` indices in batch, k and n. ``dtype`` is the accumulator's type.
     """
 
     batch: tuple[tuple[str, int], ...]
@@ -204,7 +220,10 @@ Stmt = Loop | Let | Init | Update | Store | Matmul
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """One loop nest: the unit that a backend compiles. Inputs and outputs are passed in the order of ``buffers``."""
+    """One loop nest: the unit that a backend compiles.
+
+    Inputs and outputs are passed in the order of ``buffers``.
+    """
 
     name: str
     buffers: tuple[Buffer, ...]

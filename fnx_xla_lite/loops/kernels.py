@@ -1,6 +1,7 @@
 """Build kernels: a fused computation -> the kernels that compute it, verified.
 
-Input: a computation whose values all have static shapes. Output: kernel calls in order; identical kernels are one object.
+Input: a computation whose values all have static shapes. Output: kernel calls in order; identical
+    kernels are one object.
 Invariant: every kernel has passed ``loops.verify``.
 """
 
@@ -25,7 +26,10 @@ SKIPPED_NAMES = frozenset({"constant", "broadcast_in_dim", "reshape", "iota", "c
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One kernel and the values it reads and writes; ``in_place`` pairs an output with the value it starts from."""
+    """One kernel and the values it reads and writes.
+
+    ``in_place`` pairs an output with the value it starts from.
+    """
 
     kernel: Kernel
     inputs: tuple[Value, ...]
@@ -69,7 +73,7 @@ class KernelBuilder:
                 return [*calls, *self.build(second, location)]
         return [self._call(body, location, build_reduction)]
 
-    def _call(self, body: Computation, location: str | None, build) -> Call:  # noqa: ANN001
+    def _call(self, body: Computation, location: str | None, build) -> Call:
         built = build(body, "kernel", location)
         kernel, in_place = built if isinstance(built, tuple) else (built, ())
         key = kernel.buffers, kernel.body
@@ -81,7 +85,7 @@ class KernelBuilder:
         return Call(known, inputs, body.results, in_place)
 
     def _name(self, body: Computation) -> str:
-        """``fused_exponential_reduce_3``: the first and the last telling operations, and a number."""
+        """Such as ``fused_exponential_reduce_3``: telling operations and a number."""
         ops = [i.op for i in body.instructions if i.op not in SKIPPED_NAMES]
         ops = ops or [i.op for i in body.instructions]
         telling = list(dict.fromkeys(_telling(ops)))
@@ -92,7 +96,9 @@ class KernelBuilder:
 
 
 def _telling(ops: list[str]) -> list[str]:
-    heavy = [op for op in ops if op in ("dot_general", "reduce", "exponential", "tanh", "log", "erf")]
+    heavy = [
+        op for op in ops if op in ("dot_general", "reduce", "exponential", "tanh", "log", "erf")
+    ]
     return [*heavy[:2], ops[-1]] if heavy else [ops[0], ops[-1]]
 
 

@@ -1,4 +1,7 @@
-"""Memory: storages with lifetimes, merged where a value takes over another's place, then packed into one arena."""
+"""Memory: storages with lifetimes, merged where a value takes over another's place.
+
+What is left is packed into one arena.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,8 @@ class Storage:
         first: the step that writes it first; -1 for what exists before the program runs.
         last: the last step that needs its content.
         donated: a parameter whose memory a result may take.
-        heir: of a loop's state, the only storage that may take it over: the state of the next iteration.
+        heir: of a loop's state, the only storage that may take it over: the state of the next
+            iteration.
         body_last: of a loop's state, the last step of the loop's body that reads it.
         merged: the storage that this one became part of.
     """
@@ -53,7 +57,10 @@ class Storage:
 
 
 def is_free(old: Storage, new: Storage, position: int) -> bool:
-    """Whether ``new``, written at ``position``, may lie in the memory of ``old`` as far as lifetimes and places go."""
+    """Whether ``new``, written at ``position``, may lie in the memory of ``old``.
+
+    As far as lifetimes and places go; kernels have a say of their own (``loops.inplace``).
+    """
     old, new = old.root(), new.root()
     if old is new or old.size != new.size or new.place not in ("arena", "result"):
         return False
@@ -61,9 +68,7 @@ def is_free(old: Storage, new: Storage, position: int) -> bool:
         return old.heir.root() is new and old.body_last <= position
     if old.last > position:
         return False
-    return old.place == "arena" or (
-        old.donated and new.place == "result" and old.type == new.type
-    )
+    return old.place == "arena" or (old.donated and new.place == "result" and old.type == new.type)
 
 
 def take_over(old: Storage, new: Storage) -> None:

@@ -1,8 +1,11 @@
-"""Nest: one kernel under construction, a stack of open scopes (bodies of loops) and the buffers it touches.
+"""Nest: one kernel under construction.
 
-What does not depend on the innermost loops gets a name in the outermost scope that knows its loop variables, so an invariant value
-is computed once, where it can be. Flat indices are affine in *atoms*: loop variables, or names that ``replacements`` defines by
-loop variables (the coordinate inside a guard; a coordinate that is cut into chunks).
+It is a stack of open scopes (bodies of loops) and the buffers it touches.
+
+What does not depend on the innermost loops gets a name in the outermost scope that knows its loop
+variables, so an invariant value is computed once, where it can be. Flat indices are affine in
+*atoms*: loop variables, or names that ``replacements`` defines by loop variables (the coordinate
+inside a guard; a coordinate that is cut into chunks).
 """
 
 from __future__ import annotations
@@ -29,7 +32,7 @@ from fnx_xla_lite.loops.ir import (
 
 
 class NotAffineError(Exception):
-    """An index of this fusion cannot be written with affine expressions; the fusion must be built otherwise."""
+    """An index of this fusion cannot be written with affine expressions."""
 
 
 @dataclass(slots=True, eq=False)
@@ -44,7 +47,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """An expression, the depth of the scope that its variables need, and its number of operations."""
+    """An expression, the depth of the scope that it needs, and its number of operations."""
 
     expr: Expr
     depth: int
@@ -56,7 +59,9 @@ class Nest:
 
     def __init__(self, body: Computation):
         self.body = body
-        self.producers: dict[Value, Instruction] = {r: instr for instr in body.instructions for r in instr.results}
+        self.producers: dict[Value, Instruction] = {
+            r: instr for instr in body.instructions for r in instr.results
+        }
         self.uses = _use_counts(body)
         self.buffers: dict[str, Buffer] = {}
         self.memory: dict[Value, str] = {}  # values that may be loaded, and from which buffer
@@ -105,7 +110,10 @@ class Nest:
         return Kernel(name, used, body, location)
 
     def new_atom(self, extent: int, meaning: Affine | None = None) -> str:
-        """A fresh atom with values ``range(extent)``; ``meaning`` in terms of others if it is not a loop variable."""
+        """A fresh atom with values ``range(extent)``.
+
+        One that is not a loop variable has a ``meaning`` in terms of others.
+        """
         name = f"i{self.atoms}" if meaning is None else f"g{self.atoms}"
         self.atoms += 1
         self.extents[name] = extent
@@ -128,7 +136,7 @@ class Nest:
         return name
 
     def indices(self, buffer: str, value: Value, flat: Affine) -> tuple[Index, ...]:
-        """Coordinates in ``buffer`` of a flat index; as the array's own axes where they are affine."""
+        """Coordinates in ``buffer`` of a flat index, along the array's axes if affine."""
         known = self.buffers[buffer]
         shape = known.shape
         if shape is None:
@@ -195,7 +203,7 @@ class Nest:
         return places
 
     def axis_coordinates(self, shape: tuple[int, ...], flat: Affine) -> list[Affine]:
-        """The coordinates of ``flat`` along each axis of ``shape``; axes of size 1 have coordinate 0."""
+        """The coordinates of ``flat`` along each axis of ``shape``; 0 where the size is 1."""
         places = iter(self.run_coordinates(tuple(n for n in shape if n != 1), flat))
         return [next(places) if n != 1 else Affine() for n in shape]
 

@@ -67,7 +67,10 @@ class _Reader:
         before = getattr(self, "token", "")
         match = _TOKEN.match(self.text, self.place)
         self.start, self.place = self.place, match.end()
-        self.kind, self.token = match.lastgroup, match.group(match.lastgroup) if match.lastgroup else ""
+        self.kind, self.token = (
+            match.lastgroup,
+            match.group(match.lastgroup) if match.lastgroup else "",
+        )
         if self.kind is None and self.text[self.place :].strip():
             self.fail("an unknown character")
         return before

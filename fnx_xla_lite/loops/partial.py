@@ -1,4 +1,4 @@
-"""Split reductions: a long reduction into few results runs as partial results of fixed chunks, then a reduction of those.
+"""Split reductions: partial results of fixed chunks, then a reduction of those.
 
 The chunks depend on the shape alone, so the result has the same bits for any number of threads.
 """
@@ -20,9 +20,10 @@ from fnx_xla_lite.loops.schedule import PARTIAL, PARTIAL_ROWS
 
 
 def split_body(body: Computation) -> tuple[Computation, Computation] | None:
-    """The two stages of a computation whose reductions all are in its first phase; None if it cannot be split.
+    """The two stages of a computation with all reductions in its first phase, or None.
 
-    The first returns the partial results, shape (chunks, kept), then the unreduced results; the second the other results.
+    The first returns the partial results, shape (chunks, kept), then the unreduced results; the
+    second the other results.
     """
     reduces = [i for i in body.instructions if i.op == "reduce"]
     if any(simple_reducers(i) is None for i in reduces):
@@ -62,7 +63,9 @@ def _second_stage(
         inputs = tuple(next(parts) for _ in range(count))
         inits = instr.operands[count:]
         attributes = {"dimensions": (0,)}
-        instructions.append(Instruction("reduce", inputs + inits, instr.results, attributes, instr.regions))
+        instructions.append(
+            Instruction("reduce", inputs + inits, instr.results, attributes, instr.regions)
+        )
     first = [i for i in body.instructions if i not in second and i not in reduces]
     needed = _needed([*instructions, *second], first)
     results = tuple(r for r in body.results if r not in full)

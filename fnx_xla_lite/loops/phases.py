@@ -1,7 +1,8 @@
-"""Phases: in which pass over a row each value of a reduction's fusion is known, and which values a later pass must find stored.
+"""Phases: in which pass over a row a value is known, and what a later pass finds stored.
 
-A value of phase ``p`` needs the results of the reductions of phases below ``p``. Phase 0 reads inputs only; in softmax the maximum
-is reduced in phase 0, ``exp(x - max)`` and its sum belong to phase 1, the quotient to phase 2.
+A value of phase ``p`` needs the results of the reductions of phases below ``p``. Phase 0 reads
+inputs only; in softmax the maximum is reduced in phase 0, ``exp(x - max)`` and its sum belong to
+phase 1, the quotient to phase 2.
 """
 
 from __future__ import annotations
@@ -47,7 +48,10 @@ def plan_phases(body: Computation, full: list[Value]) -> Phases:
 
 
 def full_results(body: Computation) -> list[Value]:
-    """The results of the unreduced size; where nothing is reduced in truth, those that no reduction feeds."""
+    """The results of the unreduced size.
+
+    Where nothing is reduced in truth, these are the ones that no reduction feeds.
+    """
     reduce = next(i for i in body.instructions if i.op == "reduce")
     size, kept = reduce.operands[0].type.size, reduce.results[0].type.size
     found = [r for r in body.results if r.type.size == size]
@@ -72,7 +76,7 @@ def _place(instr: Instruction, plan: Phases) -> None:
 
 
 def _find_stored(body: Computation, plan: Phases, full: Iterable[Value]) -> None:
-    """Walk from what each phase needs to values of earlier phases that cost too much to compute again."""
+    """Walk from what each phase needs to earlier values that are dear to compute again."""
     producers = {r: i for i in body.instructions for r in i.results}
     size = next(i for i in body.instructions if i.op == "reduce").operands[0].type.size
     costs = _tree_costs(body, set())
@@ -109,12 +113,14 @@ def _tree_costs(body: Computation, stored: set[Value]) -> dict[Value, int]:
         if instr.op == "reduce":
             total = 0
         else:
-            total += sum(costs[x] if x in costs and x not in stored else _load(x) for x in instr.operands)
+            total += sum(
+                costs[x] if x in costs and x not in stored else _load(x) for x in instr.operands
+            )
         for result in instr.results:
             costs[result] = min(total, 1 << 30)
     return costs
 
 
 def _load(value: Value) -> int:
-    """What it costs to read a value from memory: nothing for what is read once and kept in a register."""
+    """What it costs to read a value: nothing for a scalar, which stays in a register."""
     return int(value.type.size > 1)

@@ -1,4 +1,7 @@
-"""Matrix products: one Matmul, whose epilogue computes everything else of the fusion on the tile in registers."""
+"""Matrix products: one Matmul.
+
+Its epilogue computes everything else of the fusion on the tile in registers.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from fnx_xla_lite.loops.nest import Nest
 
 
 def build_product(body: Computation, name: str, location: str | None) -> Kernel:
-    """One kernel for a computation with one ``dot_general`` and elementwise work of the product's size.
+    """One kernel for one ``dot_general`` and elementwise work of the product's size.
 
     Raises:
         NotAffineError: an index cannot be written.

@@ -1,16 +1,17 @@
-"""Program: an ordered list of kernel launches over planned memory; what a backend turns into one native entry function.
+"""Program: kernel launches in order over planned memory; it becomes one native entry function.
 
 Grammar::
 
     Program ::= name Slot(parameters) Slot(results) arena_bytes constants Step*
-    Step    ::= Launch(kernel, Slot*)                 slots match kernel.parameters
-              | Copy(source, target)                  equal types
-              | While(condition, body, flag)          condition Steps write ``flag`` (i1); then body Steps; repeat
-              | Case(index, branches)                 index: an i32 scalar slot, clamped; runs one branch's Steps
+    Step    ::= Launch(kernel, Slot*)          slots match kernel.parameters
+              | Copy(source, target)           equal types
+              | While(condition, body, flag)   condition writes ``flag`` (i1); then body; repeat
+              | Case(index, branches)          an i32 scalar, clamped, picks a branch's Steps
     Slot    ::= place(parameter i | result i | constant i | arena offset) TensorType
 
-Two slots may share memory: a donated parameter and a result, or arena slots whose lifetimes do not overlap. Arena
-offsets are multiples of 64 bytes.
+Two slots may share memory: a donated parameter and a result, or arena slots whose lifetimes do not
+overlap. A slot of a launch has the element type and the size of its kernel parameter; the shape may
+be another. Arena offsets are multiples of 64 bytes. Values without elements have no steps.
 """
 
 from __future__ import annotations
@@ -24,7 +25,10 @@ from fnx_xla_lite.loops.ir import Kernel
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A typed place in memory: a parameter, a result, a constant (``index`` = position) or the arena (``index`` = byte offset)."""
+    """A typed place in memory.
+
+    ``index`` is the position of a parameter, result or constant, or a byte offset in the arena.
+    """
 
     place: Literal["parameter", "result", "constant", "arena"]
     index: int
@@ -49,7 +53,7 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class While:
-    """Run ``condition``; while the flag that it wrote is 1, run ``body`` and again ``condition``."""
+    """Run ``condition``; while the flag that it wrote is 1, ``body`` and again ``condition``."""
 
     condition: tuple[Step, ...]
     flag: Slot
@@ -58,7 +62,7 @@ class While:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Run the branch that the i32 scalar in ``index`` names; out of range runs the last, as StableHLO says."""
+    """Run the branch that the i32 scalar in ``index`` names; out of range runs the last."""
 
     index: Slot
     branches: tuple[tuple[Step, ...], ...]
@@ -69,7 +73,10 @@ Step = Launch | Copy | While | Case
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A whole executable: ``aliases[result] = parameter`` where a donated parameter's memory becomes the result."""
+    """A whole executable.
+
+    ``aliases`` are (result, parameter) pairs: a donated parameter's memory becomes the result.
+    """
 
     name: str
     parameters: tuple[TensorType, ...]

@@ -1,13 +1,16 @@
-"""Reduction kernels: all reductions of one space into one kept space, with what feeds them and what follows, in one loop nest.
+"""Reduction kernels: all reductions of one space into one kept space.
+
+What feeds them and what follows stands in the same loop nest.
 
 Two orders of loops:
 
-* rows, when the innermost axis is reduced: parallel over kept axes; one pass over the row for each phase, its innermost loop a
-  vector loop that reduces into accumulators;
-* columns, when the innermost axis is kept: parallel over blocks of columns; a vector loop over the columns holds the
-  accumulators; each phase is a serial loop over the reduced axes.
+* rows, when the innermost axis is reduced: parallel over kept axes; one pass over the row for each
+  phase, its innermost loop a vector loop that reduces into accumulators;
+* columns, when the innermost axis is kept: parallel over blocks of columns; a vector loop over the
+  columns holds the accumulators; each phase is a serial loop over the reduced axes.
 
-Values that a later phase needs and that are dear to compute again wait in a scratch row, or in the output they belong to.
+Values that a later phase needs and that are dear to compute again wait in a scratch row, or in the
+output they belong to.
 """
 
 from __future__ import annotations
@@ -36,7 +39,10 @@ from fnx_xla_lite.loops.phases import Phases, full_results, plan_phases
 
 @dataclass(slots=True)
 class Space:
-    """The unreduced space of a fusion as loops: atoms from the outside in, which of them are kept, and the two flat indices."""
+    """The unreduced space of a fusion as loops.
+
+    These are its atoms from the outside in, which of them are kept, and the two flat indices.
+    """
 
     kept: list[str] = field(default_factory=list)
     reduced: list[str] = field(default_factory=list)
@@ -90,7 +96,10 @@ def _extents(
 ) -> tuple[int, ...]:
     cuts = find_cuts(body)
     full, kept = NONE, NONE
-    for value in (*body.results, *(x for i in body.instructions if i.op == "reduce" for x in i.operands)):
+    for value in (
+        *body.results,
+        *(x for i in body.instructions if i.op == "reduce" for x in i.operands),
+    ):
         if value.type.size == size:
             full |= cuts.get(value, NONE)
         elif value.type.size == kept_size:
@@ -106,7 +115,9 @@ def _extents(
 
 def _kept_stride(access: Access, step: int) -> int:
     """The stride in the kept space of the atom whose stride in the full space is ``step``."""
-    for run_step, size, stride in zip(row_major(access.runs), access.runs, access.strides, strict=True):
+    for run_step, size, stride in zip(
+        row_major(access.runs), access.runs, access.strides, strict=True
+    ):
         if run_step <= step < run_step * size:
             return stride * (step // run_step)
     raise AssertionError("an atom lies in no run")
@@ -195,7 +206,9 @@ class _Pass:
         nest, dtype = self.nest, value.type.dtype
         for number, result in self.full_results:
             if result is value:
-                return Load(f"out{number}", nest.indices(f"out{number}", value, self.space.full), dtype)
+                return Load(
+                    f"out{number}", nest.indices(f"out{number}", value, self.space.full), dtype
+                )
         names = list(self.space.reduced) + ([self.vector[0]] if self.vector else [])
         shape = tuple(nest.extents[a] for a in names)
         name = f"tmp{len(nest.buffers) - len(nest.body.parameters) - len(nest.body.results)}"

@@ -1,4 +1,7 @@
-"""Schedule: into which parallel chunks long loops are cut. Depends on shapes alone, never on the number of threads."""
+"""Schedule: into which parallel chunks long loops are cut.
+
+It depends on shapes alone, never on the number of threads.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,8 @@ PARTIAL = 8192  # elements that one task of a split reduction sums
 
 
 def worth_chunking(extent: int, outer: int) -> bool:
-    """Whether a loop of ``extent`` inside ``outer`` parallel iterations is cut into parallel chunks."""
+    """Whether a loop inside ``outer`` parallel iterations is cut into parallel chunks."""
     return extent > 2 * CHUNK and outer < FEW_TASKS
+
+
 PARTIAL_ROWS = 32  # at least so many rows make one partial row of a split column reduction

@@ -1,7 +1,8 @@
 """Steps: lay out a module as symbolic steps over storages, with the lifetime of each storage.
 
-Instructions that only rename memory make no step. A loop's state has storages of its own: they are written before the loop and at
-the end of every iteration. What a loop reads from outside lives until the loop ends.
+Instructions that only rename memory make no step. A loop's state has storages of its own: they are
+written before the loop and at the end of every iteration. What a loop reads from outside lives
+until the loop ends.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class Move:
 
 @dataclass(slots=True)
 class Run:
-    """Run a kernel; ``starts`` moves an operand to the place of a result that is updated in place."""
+    """Run a kernel; ``starts`` moves operands to results that are updated in place."""
 
     call: Call
     inputs: list[Storage]

@@ -6,7 +6,9 @@ Grammar::
     stmt     ::= ("parallel"|"serial"|"vector") var "<" extent ("," affine)? "{" stmt* "}"
                | "let" name "=" expr | "acc" name ":" dtype "=" expr | name op "=" expr
                | name "[" index,* "]" "=" expr
-               | "matmul" acc ":" dtype "[" batch,* ";" m ";" n ";" k "]" "=" load "*" load "{" stmt* "}"
+               | "matmul" acc ":" dtype "[" axis,* ";" axis ";" axis ";" axis "]"
+                 "=" load "*" load "{" stmt* "}"
+    axis     ::= var "<" extent
     expr     ::= name "[" index,* "]" | name | number ":" dtype | "coord." dtype "(" affine ")"
                | op ("." detail)? "." dtype "(" expr,* ")"
                | "guard." dtype "(" affine "in" lower ":" upper "?" expr ":" expr ")"

@@ -1,7 +1,8 @@
-"""Tiling: an elementwise kernel that reads an input across its rows first copies a square tile of it into scratch.
+"""Tiling: kernels that read an input across its rows first copy a square tile of it.
 
-Copying reads rows of the tile as they lie in memory; the transposed reads then hit the first-level cache. The scratch rows are one element
-longer than the tile, so that a column does not fall on one cache set.
+Copying reads rows of the tile as they lie in memory; the transposed reads then hit the first-level
+cache. The scratch rows are one element longer than the tile, so that a column does not fall on one
+cache set.
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ LEAST = 16  # shorter axes are not worth a tile
 
 @dataclass(frozen=True, slots=True)
 class Tiling:
-    """Which atom lies along the rows of the transposed inputs, and the (value, flat index) pairs to copy."""
+    """Which atom lies along the rows of the transposed inputs, and what is copied.
+
+    That is (value, flat index) pairs.
+    """
 
     across: str
     reads: tuple[tuple[Value, Affine], ...]

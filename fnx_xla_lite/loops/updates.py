@@ -1,7 +1,10 @@
-"""In-place kernels: dynamic_update_slice, scatter and pads with interior write some elements of their result.
+"""In-place kernels: dynamic_update_slice, scatter, and pads with interior.
 
-The result's memory holds the operand before the kernel runs (``Call.in_place``); an interior pad fills it first. Writes whose
-place is read from memory are clamped into the buffer; a scatter's element outside of its operand writes back what was there.
+They write some elements of their result.
+
+The result's memory holds the operand before the kernel runs (``Call.in_place``); an interior pad
+fills it first. Writes whose place is read from memory are clamped into the buffer; a scatter's
+element outside of its operand writes back what was there.
 """
 
 from __future__ import annotations
@@ -15,7 +18,18 @@ from fnx_xla_lite.loops.affine import ZERO, add, scale, shift, variable
 from fnx_xla_lite.loops.elementwise import declare
 from fnx_xla_lite.loops.expressions import inline_scalars, value_at
 from fnx_xla_lite.loops.indexing import add_batching, axis_indices, index_place
-from fnx_xla_lite.loops.ir import Affine, Apply, Const, Coord, Dynamic, Expr, Index, Kernel, Load, Store
+from fnx_xla_lite.loops.ir import (
+    Affine,
+    Apply,
+    Const,
+    Coord,
+    Dynamic,
+    Expr,
+    Index,
+    Kernel,
+    Load,
+    Store,
+)
 from fnx_xla_lite.loops.nest import Nest, Term
 
 Built = tuple[Kernel, tuple[tuple[Value, Value], ...]]
@@ -27,7 +41,10 @@ def is_update(instr: Instruction) -> bool:
 
 
 def build_update(body: Computation, name: str, location: str | None) -> Built:
-    """The kernel of a computation that ends with one in-place instruction, and which value its result starts from."""
+    """The kernel of a computation that ends with one in-place instruction.
+
+    Beside it, which value its result starts from.
+    """
     instr = next(i for i in body.instructions if is_update(i))
     nest = Nest(body)
     declare(nest)
@@ -40,9 +57,16 @@ def build_update(body: Computation, name: str, location: str | None) -> Built:
 
 
 def _loops(
-    nest: Nest, shape: tuple[int, ...], parallel: int, emit: Callable[[list[Affine]], None], vector: bool = True
+    nest: Nest,
+    shape: tuple[int, ...],
+    parallel: int,
+    emit: Callable[[list[Affine]], None],
+    vector: bool = True,
 ) -> None:
-    """Loops over ``shape``: the first ``parallel`` axes are the prefix (or in it already), the last a vector."""
+    """Loops over ``shape``: the first ``parallel`` axes are the prefix (or in it already).
+
+    The last axis is a vector loop.
+    """
     atoms = [nest.new_atom(n) if n != 1 else None for n in shape]
     inner = []
     for axis, atom in enumerate(atoms):
@@ -83,7 +107,7 @@ def _update_slice(nest: Nest, instr: Instruction) -> None:
 
 
 def _spread(nest: Nest, instr: Instruction) -> None:
-    """Fill with the padding value, then store the operand's elements that stay inside, ``interior + 1`` apart."""
+    """Fill with the padding value, then store the operand's elements ``interior + 1`` apart."""
     shape, source = instr.result.type.shape, instr.operands[0].type.shape
     attrs = instr.attributes
     steps = [k + 1 for k in attrs["interior_padding"]]
@@ -124,7 +148,7 @@ def _spread(nest: Nest, instr: Instruction) -> None:
 
 
 def _scatter(nest: Nest, instr: Instruction) -> None:
-    operand, _, updates = instr.operands
+    _operand, _, updates = instr.operands
     shape, window = updates.type.shape, instr.attributes["update_window_dims"]
     kept = _kept_axes(instr)
     last = len(shape) - 1
@@ -147,7 +171,7 @@ def _kept_axes(instr: Instruction) -> list[int]:
 
 
 def _scatter_element(nest: Nest, instr: Instruction, places: list[Affine]) -> None:
-    """``if inside: out[place] = body(out[place], update)`` with a clamp and a select for the condition."""
+    """``if inside: out[place] = body(out[place], update)``, by a clamp and a select."""
     operand, indices, updates = instr.operands
     attrs, window = instr.attributes, instr.attributes["update_window_dims"]
     batch = [p for d, p in enumerate(places) if d not in window]

@@ -1,13 +1,17 @@
-"""Verify kernels: prove that no index leaves its buffer, and the structural rules; nothing is emitted without it.
+"""Verify kernels: prove that no index leaves its buffer, and the structural rules.
+
+Nothing is emitted without it.
 
 Invariants:
 
 1. Names of buffers are distinct; a loop variable, Let or Init is not redefined inside its scope.
 2. ``parallel`` loops form a perfect prefix of the body.
 3. Loops inside a ``vector`` loop are ``serial``.
-4. A Read names a Let or Init of an enclosing body, of the same type; an Update names an enclosing Init.
+4. A Read names a Let or Init of an enclosing body, of the same type; an Update names an enclosing
+   Init.
 5. Stores go to outputs and scratch; element types of loads, stores and buffers agree.
-6. Every index lies inside its buffer: by interval arithmetic, with loop bounds and guards substituted.
+6. Every index lies inside its buffer: by interval arithmetic, with loop bounds and guards
+   substituted.
 7. A Matmul's operands are affine in its variables; its epilogue consists of Let and Store.
 """
 
@@ -65,7 +69,10 @@ def _serial_part(body: tuple[Stmt, ...], check: _Checker) -> tuple[Stmt, ...]:
 
 @dataclass(slots=True)
 class _Scope:
-    """What is known at one place: ranges and bounds of loop variables, names, guards, whether a vector loop encloses."""
+    """What is known at one place.
+
+    That is ranges and bounds of loop variables, names, guards, whether a vector loop encloses.
+    """
 
     ranges: dict[str, Interval]
     bounds: dict[str, Affine]
@@ -76,7 +83,12 @@ class _Scope:
 
     def inner(self) -> _Scope:
         return _Scope(
-            dict(self.ranges), dict(self.bounds), dict(self.names), set(self.accumulators), self.guards, self.in_vector
+            dict(self.ranges),
+            dict(self.bounds),
+            dict(self.names),
+            set(self.accumulators),
+            self.guards,
+            self.in_vector,
         )
 
 
@@ -98,14 +110,22 @@ class _Checker:
         while len(body) == 1 and isinstance(body[0], Loop) and body[0].kind == "parallel":
             body = body[0].body
         for loop in _loops(body):
-            self.require(loop.kind != "parallel", f"parallel loop {loop.var} is outside of the perfect prefix")
+            self.require(
+                loop.kind != "parallel",
+                f"parallel loop {loop.var} is outside of the perfect prefix",
+            )
 
-    def enter_loop(self, loop: Loop, ranges: dict[str, Interval], bounds: dict[str, Affine]) -> None:
+    def enter_loop(
+        self, loop: Loop, ranges: dict[str, Interval], bounds: dict[str, Affine]
+    ) -> None:
         """Bring a loop's variable into scope."""
         self.require(loop.var not in ranges, f"loop variable {loop.var} is redefined")
         self.require(loop.extent > 0, f"loop {loop.var} has extent {loop.extent}")
         if loop.bound is not None:
-            self.require(all(v in ranges for v, _ in loop.bound.terms), f"bound of {loop.var} reads an unknown variable")
+            self.require(
+                all(v in ranges for v, _ in loop.bound.terms),
+                f"bound of {loop.var} reads an unknown variable",
+            )
             bounds[loop.var] = loop.bound
         ranges[loop.var] = (0, loop.extent - 1)
 
@@ -116,7 +136,10 @@ class _Checker:
 
     def loop(self, loop: Loop, scope: _Scope) -> None:
         """Rule 3, then the loop's body."""
-        self.require(loop.kind == "serial" or not scope.in_vector, f"{loop.kind} loop {loop.var} inside a vector loop")
+        self.require(
+            loop.kind == "serial" or not scope.in_vector,
+            f"{loop.kind} loop {loop.var} inside a vector loop",
+        )
         inner = scope.inner()
         self.enter_loop(loop, inner.ranges, inner.bounds)
         inner.in_vector |= loop.kind == "vector"
@@ -135,7 +158,9 @@ class _Checker:
     def init(self, stmt: Init, scope: _Scope) -> None:
         """Check an Init."""
         self.expr(stmt.value, scope)
-        self.require(stmt.value.dtype == stmt.dtype, f"accumulator {stmt.name} starts with another type")
+        self.require(
+            stmt.value.dtype == stmt.dtype, f"accumulator {stmt.name} starts with another type"
+        )
         self.define(stmt.name, stmt.dtype, scope)
         scope.accumulators.add(stmt.name)
 
@@ -144,14 +169,19 @@ class _Checker:
         self.expr(stmt.value, scope)
         self.require(stmt.op in UPDATE_OPS, f"update of {stmt.name} by {stmt.op}")
         self.require(stmt.name in scope.accumulators, f"{stmt.name} is not an accumulator here")
-        self.require(stmt.value.dtype == scope.names[stmt.name], f"update of {stmt.name} has another type")
+        self.require(
+            stmt.value.dtype == scope.names[stmt.name], f"update of {stmt.name} has another type"
+        )
 
     def store(self, stmt: Store, scope: _Scope) -> None:
         """Rules 5 and 6 for a Store."""
         self.expr(stmt.value, scope)
         buffer = self.access(stmt.buffer, stmt.indices, scope)
         self.require(buffer.role != "input", f"store to input {buffer.name}")
-        self.require(buffer.dtype == stmt.value.dtype, f"store of {stmt.value.dtype} to {buffer.name}: {buffer.dtype}")
+        self.require(
+            buffer.dtype == stmt.value.dtype,
+            f"store of {stmt.value.dtype} to {buffer.name}: {buffer.dtype}",
+        )
 
     def matmul(self, stmt: Matmul, scope: _Scope) -> None:
         """Rule 7."""
@@ -163,22 +193,32 @@ class _Checker:
             allowed = {own, stmt.k[0], *(var for var, _ in stmt.batch)}
             for index in load.indices:
                 self.require(isinstance(index, Affine), "Matmul operands have affine indices")
-                self.require({v for v, _ in index.terms} <= allowed, "Matmul operand reads a foreign variable")
+                self.require(
+                    {v for v, _ in index.terms} <= allowed,
+                    "Matmul operand reads a foreign variable",
+                )
             self.expr(load, inner)
         del inner.ranges[stmt.k[0]]
         self.define(stmt.acc, stmt.dtype, inner)
         for part in stmt.epilogue:
-            self.require(isinstance(part, Let | Store), "a Matmul's epilogue holds Let and Store only")
+            self.require(
+                isinstance(part, Let | Store), "a Matmul's epilogue holds Let and Store only"
+            )
         self.body(stmt.epilogue, inner)
 
     def access(self, name: str, indices: tuple[Index, ...], scope: _Scope) -> Buffer:
         """Rule 6."""
         buffer = self.buffers.get(name)
         self.require(buffer is not None, f"no buffer is called {name}")
-        self.require(len(indices) == len(buffer.shape), f"{name} has {len(buffer.shape)} dimensions")
+        self.require(
+            len(indices) == len(buffer.shape), f"{name} has {len(buffer.shape)} dimensions"
+        )
         for index, size in zip(indices, buffer.shape, strict=True):
             low, high = self.index(index, scope)
-            self.require(low >= 0 and high < size, f"index of {name} reaches {low}..{high}, its size is {size}")
+            self.require(
+                low >= 0 and high < size,
+                f"index of {name} reaches {low}..{high}, its size is {size}",
+            )
         return buffer
 
     def index(self, index: Index, scope: _Scope) -> Interval:
@@ -204,10 +244,15 @@ class _Checker:
         """Check an expression."""
         if isinstance(expr, Load):
             buffer = self.access(expr.buffer, expr.indices, scope)
-            self.require(buffer.dtype == expr.dtype, f"load of {expr.dtype} from {buffer.name}: {buffer.dtype}")
+            self.require(
+                buffer.dtype == expr.dtype,
+                f"load of {expr.dtype} from {buffer.name}: {buffer.dtype}",
+            )
         elif isinstance(expr, Read):
             self.require(expr.name in scope.names, f"{expr.name} is read before it is defined")
-            self.require(scope.names[expr.name] == expr.dtype, f"{expr.name} is read as {expr.dtype}")
+            self.require(
+                scope.names[expr.name] == expr.dtype, f"{expr.name} is read as {expr.dtype}"
+            )
         elif isinstance(expr, Apply):
             for arg in expr.args:
                 self.expr(arg, scope)
@@ -219,7 +264,9 @@ class _Checker:
     def guard(self, expr: Guard, scope: _Scope) -> None:
         """Inside a guard its index is known to lie between its limits."""
         self.reach(expr.index, scope)
-        self.require(expr.inside.dtype == expr.outside.dtype == expr.dtype, "a Guard's sides differ in type")
+        self.require(
+            expr.inside.dtype == expr.outside.dtype == expr.dtype, "a Guard's sides differ in type"
+        )
         self.expr(expr.outside, scope)
         outer, scope.guards = scope.guards, (*scope.guards, (expr.index, expr.lower, expr.upper))
         self.expr(expr.inside, scope)
@@ -244,7 +291,7 @@ def _loops(body: tuple[Stmt, ...]) -> Iterator[Loop]:
 
 
 def _bounded(index: Affine, ranges: dict[str, Interval], bounds: dict[str, Affine]) -> Interval:
-    """Interval of ``index``; where a variable has a bound, also with its greatest value ``bound - 1`` substituted."""
+    """Interval of ``index``; a variable with a bound also takes ``bound - 1`` at most."""
     low, high = interval(index, ranges)
     for name, coefficient in index.terms:
         if name not in bounds:
@@ -261,7 +308,7 @@ def _bounded(index: Affine, ranges: dict[str, Interval], bounds: dict[str, Affin
 def _guarded(
     index: Affine, guards: tuple[tuple[Affine, int, int], ...]
 ) -> Iterator[tuple[Affine, int, int]]:
-    """``index`` less a multiple of the guards' indices, with the least and the greatest value of that multiple."""
+    """``index`` less a multiple of the guards' indices, and the range of that multiple."""
     low = high = 0
     for guard, lower, upper in guards:
         if lower >= upper or not guard.terms:

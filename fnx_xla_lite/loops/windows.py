@@ -1,4 +1,7 @@
-"""Window reductions: parallel over the output, serial over the window; places in the padding count as the initial value."""
+"""Window reductions: parallel over the output, serial over the window.
+
+A place in the padding counts as the initial value.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,18 @@ from fnx_xla_lite.loops.affine import ZERO, add, scale, shift, substitute, varia
 from fnx_xla_lite.loops.combiners import accumulator_dtype, convert
 from fnx_xla_lite.loops.elementwise import declare
 from fnx_xla_lite.loops.expressions import inline_scalars, value_at
-from fnx_xla_lite.loops.ir import Affine, Buffer, Expr, Guard, Init, Kernel, Load, Read, Store, Update
+from fnx_xla_lite.loops.ir import (
+    Affine,
+    Buffer,
+    Expr,
+    Guard,
+    Init,
+    Kernel,
+    Load,
+    Read,
+    Store,
+    Update,
+)
 from fnx_xla_lite.loops.nest import Nest
 
 

@@ -13,7 +13,9 @@ from fnx_xla_lite.hlo.interpret import interpret
 
 MOVES = {
     "broadcast": lambda b, x: b.broadcast_in_dim(x, (3, 4, 2, 5, 6), (1, 3, 4)),
-    "broadcast of one": lambda b, x: b.broadcast_in_dim(b.slice(x, (0, 1, 0), (4, 2, 6)), (4, 3, 6), (0, 1, 2)),
+    "broadcast of one": lambda b, x: b.broadcast_in_dim(
+        b.slice(x, (0, 1, 0), (4, 2, 6)), (4, 3, 6), (0, 1, 2)
+    ),
     "transpose": lambda b, x: b.transpose(x, (2, 0, 1)),
     "transpose of a pair": lambda b, x: b.transpose(x, (1, 2, 0)),
     "reverse": lambda b, x: b.reverse(x, (0, 2)),
@@ -27,8 +29,9 @@ MOVES = {
     "negate": lambda b, x: b.negate(x),
 }  # fmt: skip
 RUNS = {
-    "broadcast": (3, 4, 2, 30), "broadcast of one": (4, 3, 6), "transpose": (6, 20), "transpose of a pair": (30, 4),
-    "reverse": (4, 5, 6), "reverse all": (120,), "slice of rows": (60,), "reshape": (120,), "negate": (120,),
+    "broadcast": (3, 4, 2, 30), "broadcast of one": (4, 3, 6), "transpose": (6, 20),
+    "transpose of a pair": (30, 4), "reverse": (4, 5, 6), "reverse all": (120,),
+    "slice of rows": (60,), "reshape": (120,), "negate": (120,),
 }  # fmt: skip
 
 

@@ -26,7 +26,9 @@ def count(module, op):
     return sum(ops.count(op) for ops in fusions(module))
 
 
-@pytest.mark.parametrize("name", ["chain", "row_softmax", "layer_norm", "gelu_norm_kept", "middle_softmax"])
+@pytest.mark.parametrize(
+    "name", ["chain", "row_softmax", "layer_norm", "gelu_norm_kept", "middle_softmax"]
+)
 def test_one_kernel(name):
     assert len(fusions(build(name)[0])) == 1
 
@@ -40,7 +42,11 @@ def test_fusing_twice_changes_nothing(name):
 
 def test_epilogue_with_several_results():
     b = Builder()
-    x, w, bias = b.parameter((8, 16), "f32"), b.parameter((16, 24), "f32"), b.parameter((24,), "f32")
+    x, w, bias = (
+        b.parameter((8, 16), "f32"),
+        b.parameter((16, 24), "f32"),
+        b.parameter((24,), "f32"),
+    )
     z = b.add(b.dot_general(x, w, contracting=((1,), (0,))), spread(b, bias, (8, 24), 1))
     zero = splat(b, 0.0, z)
     (ops,) = fusions(b.build(b.maximum(z, zero), b.compare(z, zero, "GT")))
@@ -76,7 +82,11 @@ def test_train_step():
     assert "power" not in adam  # scalars are computed once, not for each element
     (rows,) = (ops for ops in found if "exponential" in ops)
     assert {"reduce", "divide", "subtract"} <= set(rows)
-    (bias,) = (ops for ops in found if "reduce" in ops and "multiply" in ops and "exponential" not in ops and "log" not in ops)
+    (bias,) = (
+        ops
+        for ops in found
+        if "reduce" in ops and "multiply" in ops and "exponential" not in ops and "log" not in ops
+    )
     assert "subtract" in bias
 
 

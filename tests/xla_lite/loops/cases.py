@@ -1,4 +1,4 @@
-"""Small programs, one or more for every operation and every kind of kernel: name -> function(builder) -> results."""
+"""Small programs, one or more for every operation and every kind of kernel."""
 
 from __future__ import annotations
 
@@ -143,8 +143,11 @@ def concatenations(b):
 def counting(b):
     x = b.iota((3, 4), "f32", 1)
     y = b.iota((3, 4, 5), "i32", 1)
-    return b.add(x, b.parameter((3, 4), "f32")), y, b.iota((6,), "ui8", 0), b.compare(
-        y, splat(b, 2, y), "GE"
+    return (
+        b.add(x, b.parameter((3, 4), "f32")),
+        y,
+        b.iota((6,), "ui8", 0),
+        b.compare(y, splat(b, 2, y), "GE"),
     )
 
 
@@ -154,7 +157,8 @@ def conversions(b):
     bits = b.bitcast_convert(x, "i32")
     return (
         b.convert(x, "i8"), b.convert(x, "bf16"), b.convert(b.convert(n, "f16"), "f64"), bits,
-        b.convert(n, "i1"), b.bitcast_convert(n, "ui8", (9, 4)), b.convert(b.convert(n, "ui16"), "f32"),
+        b.convert(n, "i1"), b.bitcast_convert(n, "ui8", (9, 4)),
+        b.convert(b.convert(n, "ui16"), "f32"),
     )  # fmt: skip
 
 
@@ -274,7 +278,7 @@ def argmax(b):
 def two_sums(b):
     x, y = b.parameter((4, 5), "f32"), b.parameter((4, 5), "i32")
     inits = b.constant(np.float32(0)), b.constant(np.int32(100))
-    body = lambda b, x, i, y, j: (b.add(x, y), b.minimum(i, j))  # noqa: E731
+    body = lambda b, x, i, y, j: (b.add(x, y), b.minimum(i, j))
     return b.reduce_multi((x, y), inits, (1,), body)
 
 
@@ -308,7 +312,9 @@ def vector_products(b):
         b.dot_general(b.reshape(x, (40, 1)), b.reshape(y, (1, 40)), contracting=((1,), (0,))),
         b.dot_general(x, y),
         b.dot_general(t, b.reshape(y, (40, 1)), contracting=((2,), (0,))),
-        b.dot_general(t, b.parameter((2, 40), "f32"), batching=((0,), (0,)), contracting=((2,), (1,))),
+        b.dot_general(
+            t, b.parameter((2, 40), "f32"), batching=((0,), (0,)), contracting=((2,), (1,))
+        ),
     )  # fmt: skip
 
 
@@ -351,8 +357,8 @@ def gathers(b):
         index_vector_dim=2, slice_sizes=(3, 2),
     )  # fmt: skip
     batched = b.gather(
-        x, b.parameter((9, 2), "ui8"), offset_dims=(), collapsed_slice_dims=(1,), start_index_map=(1,),
-        index_vector_dim=2, slice_sizes=(1, 1), operand_batching_dims=(0,),
+        x, b.parameter((9, 2), "ui8"), offset_dims=(), collapsed_slice_dims=(1,),
+        start_index_map=(1,), index_vector_dim=2, slice_sizes=(1, 1), operand_batching_dims=(0,),
         start_indices_batching_dims=(0,),
     )  # fmt: skip
     return b.tanh(taken), windows, batched
@@ -427,7 +433,7 @@ def swapping_loop(b):
     def body(b, i, u, v, w):
         return b.add(i, b.constant(np.int32(1))), v, b.add(u, v), u
 
-    condition = lambda b, i, u, v, w: b.compare(i, b.constant(np.int32(5)), "LT")  # noqa: E731
+    condition = lambda b, i, u, v, w: b.compare(i, b.constant(np.int32(5)), "LT")
     _, u, v, w = b.while_((b.constant(np.int32(0)), x, y, x), condition, body)
     return u, v, w, b.add(x, u)
 
@@ -436,7 +442,7 @@ def swapping_loop(b):
 def nested_loop(b):
     x = b.parameter((3,), "f32")
     one = b.constant(np.int32(1))
-    less = lambda n: lambda b, i, *_: b.compare(i, b.constant(np.int32(n)), "LT")  # noqa: E731
+    less = lambda n: lambda b, i, *_: b.compare(i, b.constant(np.int32(n)), "LT")
 
     def inner(b, j, v):
         return b.add(j, one), b.add(v, x)
@@ -451,7 +457,7 @@ def nested_loop(b):
 @case
 def untouched_loop(b):
     x, y = b.parameter((3,), "f32"), b.parameter((3,), "f32")
-    never = lambda b, a, c: b.constant(np.bool_(False))  # noqa: E731
+    never = lambda b, a, c: b.constant(np.bool_(False))
     return b.while_((x, b.add(x, y)), never, lambda b, a, c: (c, a))
 
 
@@ -481,7 +487,7 @@ def loop_with_branches(b):
         (w,) = b.case(even, [lambda b: (b.add(v, x),), lambda b: (b.tanh(v),)])
         return b.add(i, b.constant(np.int32(1))), w
 
-    condition = lambda b, i, v: b.compare(i, b.constant(np.int32(5)), "LT")  # noqa: E731
+    condition = lambda b, i, v: b.compare(i, b.constant(np.int32(5)), "LT")
     return b.while_((b.constant(np.int32(0)), x), condition, body)
 
 

@@ -1,4 +1,4 @@
-"""Law: executing the program of a module over planned memory gives what the HLO interpreter gives."""
+"""Law: a module's program over planned memory gives what the HLO interpreter gives."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from fnx_xla_lite.fusion.outline import fuse
 from fnx_xla_lite.hlo import verify as hlo_verify
 from fnx_xla_lite.hlo.interpret import interpret
-from fnx_xla_lite.fusion.outline import fuse
 from fnx_xla_lite.loops.build import build_program
 from fnx_xla_lite.loops.execute import execute
 from tests.xla_lite.loops.cases import CASES, build
@@ -23,7 +23,11 @@ def assert_same(got, wanted, types):
         if kind.dtype in TOLERANCE:
             wide, tolerance = np.float64, TOLERANCE[kind.dtype]
             np.testing.assert_allclose(
-                x.astype(wide), y.astype(wide), rtol=tolerance, atol=tolerance * 10, err_msg=str(number)
+                x.astype(wide),
+                y.astype(wide),
+                rtol=tolerance,
+                atol=tolerance * 10,
+                err_msg=str(number),
             )
         else:
             np.testing.assert_array_equal(x, y, err_msg=str(number))

@@ -1,4 +1,4 @@
-"""Laws over drawn programs: fusing keeps a module's meaning, and its program over planned memory has the same."""
+"""Laws over drawn programs: fusing keeps a module's meaning, and its program has the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Memory: lifetimes do not overlap in the arena, in-place is taken where it is safe and only there, donation is honoured."""
+"""Memory: what lives together lies apart; in-place where it is safe; donation honoured."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ def test_pack_keeps_what_lives_together_apart():
     storages = []
     for size in rng.integers(1, 5000, 120):
         first = int(rng.integers(0, 60))
-        storages.append(Storage(int(size), BYTE, first=first, last=first + int(rng.integers(0, 12))))
+        storages.append(
+            Storage(int(size), BYTE, first=first, last=first + int(rng.integers(0, 12)))
+        )
     total_bytes = pack(storages)
     for i, x in enumerate(storages):
         assert x.index % 64 == 0
@@ -41,7 +43,8 @@ UNSAFE = {
     "another place": "vector j < 5 { y[0, j] = x[0, j + 1] }",
     "read after the store": "vector j < 6 { y[0, j] = 1.0:f32 let v = x[0, j] }",
     "another body": "let v = x[0, 0] vector j < 6 { y[0, j] = v }",
-    "two passes": "serial i < 4 { vector j < 6 { let v = x[i, j] } vector j < 6 { y[i, j] = x[i, j] } }",
+    "two passes": "serial i < 4 { vector j < 6 { let v = x[i, j] } "
+    "vector j < 6 { y[i, j] = x[i, j] } }",
     "a product": "matmul s: f32 [; i < 4; j < 4; k < 4] = x[i, k] * x[k, j] { y[i, j] = s }",
     "read from data": "vector i < 4 { y[i, 0] = x[clamp(1:i32, 0, 3) + 0, 0] }",
 }

@@ -1,4 +1,7 @@
-"""The verifier refuses what would read or write outside of a buffer, and what breaks a structural rule."""
+"""The verifier refuses what would read or write outside of a buffer.
+
+It also refuses what breaks a structural rule.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,9 @@ from fnx_xla_lite.errors import VerifyError
 from fnx_xla_lite.loops.parse import parse
 from fnx_xla_lite.loops.verify import verify
 
-HEAD = "kernel k(input x: f32[4,6], input n: i32[4], output y: f32[4,6], scratch t: f32[6]) {{\n{}\n}}"
+HEAD = (
+    "kernel k(input x: f32[4,6], input n: i32[4], output y: f32[4,6], scratch t: f32[6]) {{\n{}\n}}"
+)
 
 
 def kernel(body):
@@ -32,7 +37,8 @@ def test_accepted(name):
 
 
 def test_a_bounded_loop_reaches_no_further_than_its_bound():
-    flat = "kernel k(input x: f32[24], output y: f32[24]) {{ parallel c < 2 {{ vector j < 16{} {{ y[16*c + j] = x[16*c + j] }} }} }}"
+    head = "kernel k(input x: f32[24], output y: f32[24])"
+    flat = head + "{{ parallel c < 2 {{ vector j < 16{} {{ y[16*c + j] = x[16*c + j] }} }} }}"
     verify(parse(flat.format(", -16*c + 24")))
     with pytest.raises(VerifyError, match=r"index of x reaches 0\.\.31, its size is 24"):
         verify(parse(flat.format("")))
@@ -41,7 +47,7 @@ def test_a_bounded_loop_reaches_no_further_than_its_bound():
 
 
 REFUSED = {
-    "load beyond": ("vector j < 7 { let v = x[0, j] }", r"index of x reaches 0\.\.6, its size is 6"),
+    "load beyond": ("vector j < 7 { let v = x[0, j] }", r"x reaches 0\.\.6, its size is 6"),
     "load before": ("vector j < 6 { let v = x[0, j - 1] }", r"reaches -1\.\.4"),
     "store beyond": ("serial i < 5 { y[i, 0] = 0.0:f32 }", r"index of y reaches 0\.\.4"),
     "guard on another index": (

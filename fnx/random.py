@@ -30,10 +30,12 @@ from fnx.numpy.promotion import (
     value_error,
 )
 from fnx.numpy.sizes import Shape, as_shape
+from fnx.ops.random_bits import _PARITY as PARITY
+from fnx.ops.random_bits import _ROTATIONS as ROTATIONS
 from fnx.ops.random_bits import threefry2x32
 
 _WORD = 0xFFFFFFFF
-_SMALL = 1024  # up to here the indices of elements are a constant, above an operation
+_FEW = 16  # up to here Python ints are quicker than NumPy
 
 
 # Keys and bits
@@ -97,13 +99,17 @@ def split(key: ArrayLike, num: int | Sequence[int] = 2) -> Array:
 
 def fold_in(key: ArrayLike, data: ArrayLike) -> Array:
     """The key that belongs to a key and an integer, such as the number of a step."""
-    first, second = _key_words(check_key(key, "fold_in"))
+    words = _key_words(check_key(key, "fold_in"))
     if isinstance(data, int) and not isinstance(data, bool):
         data = np.uint32(data & _WORD)
     data = as_array(as_operand(data, "fold_in"))
     if data.shape or data.dtype not in INTS:
         raise type_error(f"fold_in: data is an integer, got {data.aval}.")
-    return fnp.stack(threefry2x32(first, second, fnp.zeros((), UINT32), _as_word(data)))
+    word = _as_word(data)
+    if isinstance(words[0], np.generic) and isinstance(word, Array):
+        pair = _threefry_of_ints(int(words[0]), int(words[1]), 0, int(word))
+        return wrap(np.array(pair, np.uint32))
+    return fnp.stack(threefry2x32(*words, fnp.zeros((), UINT32), word))
 
 
 def check_key(key: ArrayLike, name: str) -> Any:
@@ -132,10 +138,27 @@ def _threefry(key: Any, shape: tuple[int, ...]) -> tuple[Any, Any]:
     size = math.prod(shape)
     if size > 2**32:
         raise value_error(f"random arrays have at most 2**32 elements, not {shape_text(shape)}.")
-    count = wrap(np.arange(size, dtype=np.uint32)) if size < _SMALL else lax.iota(UINT32, size)
-    words = [w if isinstance(w, np.generic) else lax.broadcast(w, (size,)) for w in _key_words(key)]
-    high, low = threefry2x32(*words, np.uint32(0), count)
+    words = _key_words(key)
+    if size <= _FEW and isinstance(words[0], np.generic):
+        pairs = [_threefry_of_ints(int(words[0]), int(words[1]), 0, i) for i in range(size)]
+        table = np.array(pairs, np.uint32).reshape(size, 2)
+        return wrap(table[:, 0].reshape(shape)), wrap(table[:, 1].reshape(shape))
+    words = [w if isinstance(w, np.generic) else lax.broadcast(w, (size,)) for w in words]
+    high, low = threefry2x32(*words, np.uint32(0), lax.iota(UINT32, size))
     return fnp.reshape(high, shape), fnp.reshape(low, shape)
+
+
+def _threefry_of_ints(k0: int, k1: int, x0: int, x1: int) -> tuple[int, int]:
+    """The operation `threefry2x32` on Python ints: quicker for a few than its rounds in NumPy."""
+    keys = (k0, k1, k0 ^ k1 ^ PARITY)
+    x0, x1 = x0 + k0 & _WORD, x1 + k1 & _WORD
+    for i in range(5):
+        for rotation in ROTATIONS[i % 2]:
+            x0 = x0 + x1 & _WORD
+            x1 = (x1 << rotation | x1 >> 32 - rotation) & _WORD ^ x0
+        x0 = x0 + keys[(i + 1) % 3] & _WORD
+        x1 = x1 + keys[(i + 2) % 3] + i + 1 & _WORD
+    return x0, x1
 
 
 def bits(key: ArrayLike, shape: Shape = (), dtype: object = UINT32) -> Array:

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from fnx import numpy as numpy
 from fnx import tree as tree
+from fnx.api import checkpoint as checkpoint
+from fnx.api import custom_jvp as custom_jvp
+from fnx.api import custom_vjp as custom_vjp
 from fnx.api import eval_shape as eval_shape
 from fnx.api import grad as grad
 from fnx.api import hessian as hessian

@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from fnx import tree
-from fnx.control.call import jit_p
+from fnx.control.call import call
 from fnx.core.array import Array
 from fnx.core.avals import Aval
 from fnx.core.eager import as_array, aval_of, is_value
-from fnx.core.flatten import FlatFunction, name_of, trace_closed
+from fnx.core.flatten import FlatFunction, as_value, name_of, trace_closed
 from fnx.core.ir import Jaxpr
 from fnx.core.sources import user_source
-from fnx.core.trace import bind, current_trace, has_tracers
+from fnx.core.trace import current_trace, has_tracers
 from fnx.errors import FnxTypeError
 from fnx.lowering.compiled import MISS, Compiled, compile_jaxpr
 from fnx.lowering.dispatch import specialise
@@ -144,7 +144,7 @@ class Jitted:
         traced = self._trace(key, avals, in_tree, statics)
         outside = current_trace()
         if outside is not None:
-            outs = self._bind(traced, leaves)
+            outs = self._bind(traced, [as_value(x) for x in leaves])
         else:
             program = compile_jaxpr(traced.jaxpr, self._name, traced.donated)
             outs = program(*traced.consts, *[as_array(x) for x in leaves])
@@ -153,9 +153,9 @@ class Jitted:
         return tree.unflatten(traced.out_tree, outs)
 
     def _bind(self, traced: Traced, leaves: list[Any]) -> Sequence[Any]:
-        return bind(
-            jit_p, *traced.consts, *leaves,
-            jaxpr=traced.jaxpr, name=self._name, donated=traced.donated, inline=self._options.inline,
+        return call(
+            traced.jaxpr, *traced.consts, *leaves,
+            name=self._name, donated=traced.donated, inline=self._options.inline,
         )  # fmt: skip
 
     def _signature(

@@ -33,6 +33,8 @@ from fnx_xla_lite.backends.cpu.gemm_types import (
 )
 
 ROWS_PER_POINTER = 5  # rows reached from one address register by as many offsets
+AHEAD = 16  # steps of k by which a tall tile asks for its operands' lines before it reads them
+TALL_ROWS = 6
 # (a, b, c, a's m stride, a's k stride, b's stride, c's row stride, depth, columns, accumulate)
 SIGNATURE = ir.FunctionType(ir.VoidType(), [POINTER] * 3 + [INT64] * 6 + [BOOL])
 
@@ -155,6 +157,7 @@ def _sum_along_k(builder: ir.IRBuilder, spec: MicroKernel, operands: _Operands) 
     sums0 = [zero] * (spec.rows * spec.vectors)
     pointers, offsets = _row_addresses(builder, spec, operands)
     start = [operands.depth, operands.b, *pointers, *sums0]
+    far = [builder.mul(stride, int64(AHEAD)) for stride in (operands.a_k, operands.b_k)]
     before = builder.block
     loop = builder.append_basic_block("k")
     done = builder.append_basic_block("done")
@@ -164,6 +167,8 @@ def _sum_along_k(builder: ir.IRBuilder, spec: MicroKernel, operands: _Operands) 
     left, b, *others = phis
     heads, sums = others[: len(pointers)], others[len(pointers) :]
     rows = [element(builder, heads[head], BYTE, offset) for head, offset in offsets]
+    if spec.rows >= TALL_ROWS:
+        _prefetch_ahead(builder, spec, (heads[0], b), far)
     updated = _one_step(builder, spec, rows, b, operands.masks, sums)
     following = [
         builder.sub(left, int64(1)),
@@ -177,6 +182,22 @@ def _sum_along_k(builder: ir.IRBuilder, spec: MicroKernel, operands: _Operands) 
     builder.cbranch(builder.icmp_signed(">", following[0], int64(0)), loop, done)
     builder.position_at_end(done)
     return [_merge(builder, (x, before), (y, loop)) for x, y in zip(sums0, updated, strict=True)]
+
+
+def _prefetch_ahead(
+    builder: ir.IRBuilder,
+    spec: MicroKernel,
+    now: tuple[ir.Value, ir.Value],
+    far: list[ir.Value],
+) -> None:
+    """Ask for the lines of b (and of a, where a step is one) that are read ``far`` elements on."""
+    flags = [ir.Constant(ir.IntType(32), flag) for flag in (0, 3, 1)]  # read, keep, data
+    if spec.along_m:
+        prefetch(builder, element(builder, now[0], STORAGE[spec.lhs_dtype], far[0]), flags)
+    scalar = STORAGE[spec.rhs_dtype]
+    later = element(builder, now[1], scalar, far[1])
+    for v in range(spec.vectors):
+        prefetch(builder, element(builder, later, scalar, v * spec.lanes), flags)
 
 
 def _row_addresses(

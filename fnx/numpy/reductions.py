@@ -69,7 +69,8 @@ def sum(
         keepdims: whether the axes stay, with size 1.
         where: the elements to add, as bools that broadcast with ``x``.
 
-    >>> sum(ones((2, 3)), axis=0)
+    >>> import fnx.numpy as fnp
+    >>> fnp.sum(fnp.ones((2, 3)), axis=0)
     Array([2., 2., 2.], dtype=float32)
     """
     x = _summand("sum", x, dtype, where, 0)

@@ -1,0 +1,24 @@
+"""The examples in the documentation of arrays, fnx.numpy, fnx.lax and fnx.random are true."""
+
+import doctest
+import importlib
+import pkgutil
+
+import pytest
+
+import fnx.numpy
+
+MODULES = [f"fnx.numpy.{m.name}" for m in pkgutil.iter_modules(fnx.numpy.__path__)]
+MODULES += ["fnx.core.array", "fnx.core.dtypes", "fnx.random.keys", "fnx.lax"]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples(name):
+    module = importlib.import_module(name)
+    assert doctest.testmod(module, optionflags=doctest.ELLIPSIS).failed == 0
+
+
+def test_there_are_examples():
+    finder = doctest.DocTestFinder()
+    modules = map(importlib.import_module, MODULES)
+    assert sum(bool(test.examples) for module in modules for test in finder.find(module)) > 10

@@ -38,7 +38,8 @@ class _Merger:
             instr = substitute(instr, values)
             if instr.regions:
                 regions = tuple(self.computation(region) for region in instr.regions)
-                instr = with_regions(instr, regions)
+                if any(a is not b for a, b in zip(regions, instr.regions, strict=True)):
+                    instr = with_regions(instr, regions)
             if instr.op in _BARRIERS:
                 out.append(instr)
                 continue
@@ -48,7 +49,8 @@ class _Merger:
                 continue
             values.update(zip(instr.results, first.results, strict=True))
         results = tuple(values.get(x, x) for x in body.results)
-        if len(out) == len(body.instructions) and not any(i.regions for i in out):
+        same = len(out) == len(body.instructions) and results == body.results
+        if same and all(a is b for a, b in zip(out, body.instructions, strict=True)):
             return body
         return Computation(body.parameters, tuple(out), results)
 

@@ -78,7 +78,7 @@ def test_branches_under_transforms(transform, x):
     close(evaluate(jaxpr, x)[0], expected)
 
 
-@pytest.mark.parametrize("transform", TRANSFORMS[:3] + TRANSFORMS[4:9])
+@pytest.mark.parametrize("transform", TRANSFORMS)
 def test_compiled_branches(transform):
     for x in POINTS:
         close(jit(transform(f))(x), transform(plain)(x))

@@ -54,7 +54,7 @@ def uniform(
     one = dtype.type(1)
     random = fnp.bitwise_or(random, np.asarray(one).view(unsigned)[()])
     unit = fnp.subtract(lax.bitcast_convert_type(random, dtype), one)
-    if isinstance(minval, int | float | np.generic) and isinstance(maxval, int | float | np.generic):
+    if all(isinstance(v, int | float | np.generic) for v in (minval, maxval)):
         low, high = dtype.type(minval), dtype.type(maxval)
         if (low, high) == (0, 1):
             return unit

@@ -63,7 +63,7 @@ def permutation(key: ArrayLike, x: ArrayLike, axis: int = 0) -> Array:
 def _order(key: Any, size: int) -> np.ndarray:
     # Sorting by 32 random bits ties too often for large arrays: enough rounds make up for it.
     order = np.arange(size, dtype=np.int32)
-    for _ in range(math.ceil(3 * math.log(max(1, size)) / math.log(_WORD))):
+    for _ in range(math.ceil(3 * math.log(max(1, size)) / math.log(2**32 - 1))):
         key, subkey = split(key)
         order = order[np.argsort(np.asarray(bits(subkey, (size,))), kind="stable")]
     return order

@@ -67,7 +67,7 @@ def _gather_batch(
     both, operand = None not in axes, axes[0] is not None
     dims = batched_dims(dims, operand=operand, indices=axes[1] is not None)
     if operand:
-        slice_sizes = (1 if both else x.shape[0], *slice_sizes)
+        slice_sizes = (min(1, size) if both else size, *slice_sizes)
     return (gather(x, indices, slice_sizes=slice_sizes, **dims),), (0,)
 
 
@@ -129,9 +129,13 @@ def gather(
 def _window_sizes(x: Ints, updates: Ints, dims: dict[str, Ints]) -> Ints:
     """Window sizes along each axis of the operand, from the shape of the updates."""
     axes = dict(zip(window_axes(len(x), dims), dims["offset_dims"], strict=False))
-    return tuple(
-        updates[axes[a]] if a in axes and axes[a] < len(updates) else 1 for a in range(len(x))
-    )
+
+    def size(axis: int) -> int:
+        if axes.get(axis, len(updates)) < len(updates):
+            return updates[axes[axis]]
+        return min(1, x[axis]) if axis in dims["operand_batching_dims"] else 1
+
+    return tuple(map(size, range(len(x))))
 
 
 def _scatter_type(

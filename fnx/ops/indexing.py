@@ -90,7 +90,8 @@ def _dynamic_slice_batch(
         dims = {"start_index_map": own, "offset_dims": tuple(d + 1 for d in own)}
         return (gather(x, indices, slice_sizes=sizes, **dims),), (0,)
     dims = _batching_dims(rank)
-    return (gather(move_axis(x, x_axis, 0), indices, slice_sizes=(1, *sizes), **dims),), (0,)
+    sizes = (min(1, size), *sizes)
+    return (gather(move_axis(x, x_axis, 0), indices, slice_sizes=sizes, **dims),), (0,)
 
 
 def _batching_dims(rank: int) -> dict[str, Ints]:

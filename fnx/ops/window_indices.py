@@ -36,7 +36,8 @@ def check_dims(name: str, x: Aval, indices: Aval, sizes: Ints, dims: Dims) -> In
     check_dtypes(name, INTS, indices)
     if not indices.shape:
         fail(name, f"indices need an axis for the index vectors, got {indices}")
-    gone = dims["collapsed_slice_dims"] + dims["operand_batching_dims"]
+    mine, others = dims["operand_batching_dims"], dims["start_indices_batching_dims"]
+    gone = dims["collapsed_slice_dims"] + mine
     check_axes(name, x, gone, "collapsed and batching axes together")
     check_axes(name, x, dims["start_index_map"] + dims["operand_batching_dims"], "indexed axes")
     if len(dims["start_index_map"]) != indices.shape[-1]:
@@ -45,11 +46,10 @@ def check_dims(name: str, x: Aval, indices: Aval, sizes: Ints, dims: Dims) -> In
             f"start_index_map {dims['start_index_map']} does not fit index vectors of {indices}",
         )
     if len(sizes) != x.ndim or any(
-        not 0 <= size <= n or (axis in gone and size != 1)
+        not 0 <= size <= n or (axis in gone and size != (min(1, n) if axis in mine else 1))
         for axis, (size, n) in enumerate(zip(sizes, x.shape, strict=True))
     ):
         fail(name, f"window sizes {sizes} do not fit {x} (collapsed and batching axes {gone}: 1)")
-    mine, others = dims["operand_batching_dims"], dims["start_indices_batching_dims"]
     check_axes(name, Aval.of(indices.shape[:-1], indices.dtype), others, "batching axes")
     if [x.shape[axis] for axis in mine] != [indices.shape[axis] for axis in others]:
         fail(name, f"batching axes {mine} of {x} and {others} of {indices} have different sizes")

@@ -1,0 +1,20 @@
+"""How laws are drawn: `each` primitive in turn, with `examples` random programs through it."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import settings
+
+from tests.strategies import NAMES, SMOOTH
+
+FACTOR = {"ci": 1, "dev": 3, "deep": 30}[os.environ.get("FNX_TEST_PROFILE", "ci")]
+
+each = pytest.mark.parametrize("name", NAMES)
+each_smooth = pytest.mark.parametrize("name", SMOOTH)
+
+
+def examples(count: int) -> settings:
+    """So many examples in the default profile, and many more in the deep one."""
+    return settings(max_examples=count * FACTOR)

@@ -1,0 +1,115 @@
+"""Laws *forward*, *duality* and *linearity* of derivatives."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+
+from fnx.api import jvp, linearize, make_jaxpr, vjp
+from fnx.core.evaluate import evaluate
+from fnx.core.verify import verify
+from fnx.transforms.linearize import linearize_jaxpr
+from fnx.transforms.transpose import transpose_jaxpr
+from tests.laws.drawing import each_smooth, examples
+from tests.oracles import (
+    assert_all_close,
+    assert_close,
+    central_difference,
+    directions,
+    inner,
+)
+from tests.strategies import ANY, FLOAT64_ONLY, SMOOTH, recipes
+
+
+def moves_of(program, count, seed=0):
+    """The program as a function of its floating-point inputs, and ``count`` directions."""
+    rng = np.random.default_rng(seed)
+    return lambda *xs: program.at(xs), [directions(rng, program.point) for _ in range(count)]
+
+
+@each_smooth
+@examples(4)
+@given(recipe=recipes(SMOOTH))
+def test_jvp_agrees_with_central_differences(name, recipe):
+    program = recipe.program(name, FLOAT64_ONLY)
+    f, (t,) = moves_of(program, 1)
+    outs, out_ts = jvp(f, program.point, tuple(t))
+    assert_all_close(outs, f(*program.point), program.tolerance, program)
+    expected = central_difference(program.at, program.point, t)
+    assert_all_close(out_ts, expected, 1e-6, program)
+
+
+@each_smooth
+@examples(2)
+@given(recipe=recipes(SMOOTH, after=1))
+def test_second_derivatives_agree_with_central_differences(name, recipe):
+    program = recipe.program(name, FLOAT64_ONLY)
+    f, (t, u) = moves_of(program, 2)
+    tangent = lambda *xs: jvp(f, xs, tuple(t))[1]
+    _, second = jvp(tangent, program.point, tuple(u))
+    expected = central_difference(lambda xs: tangent(*xs), program.point, u)
+    assert_all_close(second, expected, 1e-5, program)
+
+
+@each_smooth
+@examples(4)
+@given(recipe=recipes())
+def test_reverse_mode_is_dual_to_forward_mode(name, recipe):
+    """<ct, jvp(t)> = <vjp(ct), t>, in every dtype."""
+    program = recipe.program(name, ANY)
+    f, (t,) = moves_of(program, 1)
+    if not program.point:
+        return
+    outs, out_ts = jvp(f, program.point, tuple(t))
+    again, pull_back = vjp(f, *program.point)
+    assert_all_close(again, outs, program.tolerance, program)
+    cts = directions(np.random.default_rng(1), [np.asarray(y) for y in outs])
+    found = pull_back(tuple(cts))
+    assert [x.aval for x in found] == [x.aval for x in map(_as_array, program.point)]
+    size = 1 + inner(np.abs(_flat(cts)), np.abs(_flat(out_ts)))
+    error = abs(inner(cts, out_ts) - inner(found, t))
+    assert not error > program.tolerance * size, (error, size, program)
+
+
+def _as_array(x):
+    return make_jaxpr(lambda y: y)(x).inputs[0]
+
+
+def _flat(xs):
+    return [np.concatenate([np.zeros(1), *[np.ravel(np.asarray(x, np.float64)) for x in xs]])]
+
+
+@each_smooth
+@examples(3)
+@given(recipe=recipes(SMOOTH))
+def test_a_linearised_function_is_linear_and_the_jvp(name, recipe):
+    program = recipe.program(name, FLOAT64_ONLY)
+    f, (t, u) = moves_of(program, 2)
+    outs, push = linearize(f, *program.point)
+    assert_all_close(outs, f(*program.point), program.tolerance, program)
+    first, second = push(*t), push(*u)
+    assert_all_close(first, jvp(f, program.point, tuple(t))[1], 1e-9, program)
+    both = push(*[2 * a - 3 * b for a, b in zip(t, u, strict=True)])
+    for x, a, b in zip(both, first, second, strict=True):
+        assert_close(x, 2 * np.asarray(a) - 3 * np.asarray(b), 1e-9, program)
+
+
+@each_smooth
+@examples(2)
+@given(recipe=recipes(SMOOTH))
+def test_transposing_twice_is_the_identity(name, recipe):
+    program = recipe.program(name, FLOAT64_ONLY)
+    f, (t,) = moves_of(program, 1)
+    jaxpr = make_jaxpr(f)(*program.point)
+    parts = linearize_jaxpr(jaxpr, [True] * len(program.point))
+    values = evaluate(verify(parts.forward), *program.point)
+    known, rest = (*program.point, *values[: len(jaxpr.outputs)]), iter(values[len(jaxpr.outputs) :])
+    residuals = [next(rest) if i is None else known[i] for i in parts.residuals]
+    fixed = [False] * len(residuals)
+    expected = evaluate(verify(parts.linear), *residuals, *t)
+    back, nonzero = transpose_jaxpr(parts.linear, fixed + [True] * len(t))
+    again, active = transpose_jaxpr(back, fixed + [True] * len(expected), [True] * sum(nonzero))
+    given_ts = [x for x, is_used in zip(t, nonzero, strict=True) if is_used]
+    found = iter(evaluate(verify(again), *residuals, *given_ts))
+    actual = [next(found) if a else np.zeros(y.shape) for a, y in zip(active, expected, strict=True)]
+    assert_all_close(actual, expected, 1e-9, program)

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from fnx_xla_lite.backends.base import Backend, NativeProgram
+from fnx_xla_lite.backends.base import NativeProgram
 from fnx_xla_lite.backends.cpu.backend import cpu_backend
+from fnx_xla_lite.backends.cuda.launch import CudaExecutable
 from fnx_xla_lite.debug import StageWriter, dump_folder, is_checking
 from fnx_xla_lite.errors import BackendError, PassError, VerifyError
 from fnx_xla_lite.fusion.outline import fuse
@@ -60,7 +61,7 @@ PASSES = (
 FUSE = Pass(
     "fused", fuse, "one kernel for each group: intermediate values stay in registers and cache"
 )
-BACKENDS: dict[str, Callable[[], Backend]] = {"cpu": cpu_backend}
+BACKENDS = ("cpu", "cuda")
 
 
 def compile(
@@ -68,22 +69,22 @@ def compile(
     backend: str = "cpu",
     *,
     before: Mapping[str, Callable[[], str]] | None = None,
-) -> Executable:
-    """Compile a program for this machine.
+) -> Executable | CudaExecutable:
+    """Compile a program for this machine's processor, or for its CUDA device.
 
     Args:
         module: a module, or StableHLO's MLIR text.
-        backend: ``cpu``.
+        backend: ``cpu``, or ``cuda``, which needs CuPy and a device.
         before: texts of the stages that came before the module, by name, for dumps and ``Executable.stages``.
 
     Returns:
-        An executable that is called with NumPy arrays.
+        An executable that is called with NumPy arrays (on ``cuda`` also with CuPy's, which it returns).
 
     Raises:
         ParseError: the text is not in the part of StableHLO that we read.
         VerifyError: the module is not well formed.
         UnsupportedOpError: an operation or element type is one that the backend does not have.
-        BackendError: there is no such backend.
+        BackendError: there is no such backend, or CuPy is missing.
     """
     if backend not in BACKENDS:
         raise BackendError(f"compile: no backend {backend!r}; we have: {' '.join(BACKENDS)}")
@@ -98,7 +99,13 @@ def compile(
         if writer.is_on:
             writer.write(stage, to_text(result))
     program = build_program(fused)
-    native = BACKENDS[backend]().compile_program(program)
+    if backend == "cuda":
+        device_program = CudaExecutable(program)
+        if writer.is_on:
+            writer.write("loops", program_text(program), ".txt")
+            writer.write("cuda", device_program.made.text, ".cu")
+        return device_program
+    native = cpu_backend().compile_program(program)
     if writer.is_on:
         _dump_backend(writer, program, native)
     return _executable(source, program, native, before or {})

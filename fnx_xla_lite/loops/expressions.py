@@ -163,4 +163,4 @@ def inline_scalars(nest: Nest, region: Computation, arguments: list[Expr]) -> li
         move = instr.op in MOVES
         terms[instr.result] = nest.name(operands[0] if move else apply(nest, instr, operands))
     found = [terms[x] if x in terms else value_at(nest, x, ZERO) for x in region.results]
-    return [nest.name(t).expr for t in found]
+    return [t.expr if isinstance(t.expr, Const | Read) else nest.name(t).expr for t in found]

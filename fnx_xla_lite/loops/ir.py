@@ -134,7 +134,7 @@ class Apply:
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """``inside`` where lower <= index < upper, else ``outside``; ``inside`` is not read elsewhere."""
+    """``inside`` where lower <= index < upper, and not read elsewhere; else ``outside``."""
 
     index: Affine
     lower: int

@@ -12,10 +12,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fnx_xla_lite.fusion.access import has_interior_padding, row_major
+from fnx_xla_lite.fusion.cost import COLUMNS
 from fnx_xla_lite.hlo.ir import Computation, Instruction, Value
 from fnx_xla_lite.hlo.opset import attribute
 from fnx_xla_lite.loops.affine import ZERO, add, scale, shift, variable
-from fnx_xla_lite.loops.elementwise import declare
+from fnx_xla_lite.loops.elementwise import declare, open_chunked
 from fnx_xla_lite.loops.expressions import inline_scalars, value_at
 from fnx_xla_lite.loops.indexing import add_batching, axis_indices, index_place
 from fnx_xla_lite.loops.ir import (
@@ -148,16 +149,25 @@ def _spread(nest: Nest, instr: Instruction) -> None:
 
 
 def _scatter(nest: Nest, instr: Instruction) -> None:
-    _operand, _, updates = instr.operands
-    shape, window = updates.type.shape, instr.attributes["update_window_dims"]
-    kept = _kept_axes(instr)
+    """Serial over the updates; the last axis of the window is a vector, in parallel chunks if long."""
+    shape, window = instr.operands[2].type.shape, instr.attributes["update_window_dims"]
     last = len(shape) - 1
-    vector = last in window and kept[window.index(last)] not in _indexed(instr) and shape[last] != 1
+    vector = (
+        last in window
+        and shape[last] != 1
+        and _kept_axes(instr)[window.index(last)] not in _indexed(instr)
+    )
+    if not vector or shape[last] <= 2 * COLUMNS:
+        _loops(nest, shape, 0, lambda places: _scatter_element(nest, instr, places), vector)
+        return
 
     def emit(places: list[Affine]) -> None:
-        _scatter_element(nest, instr, places)
+        column = nest.new_atom(shape[last])
+        inner, bound = open_chunked(nest, column, COLUMNS)
+        _scatter_element(nest, instr, [*places, variable(column)])
+        nest.close_loop(inner, "vector", bound)
 
-    _loops(nest, shape, 0, emit, vector)
+    _loops(nest, shape[:last], 0, emit, vector=False)
 
 
 def _indexed(instr: Instruction) -> tuple[int, ...]:

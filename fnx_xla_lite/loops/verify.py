@@ -12,7 +12,8 @@ Invariants:
 5. Stores go to outputs and scratch; element types of loads, stores and buffers agree.
 6. Every index lies inside its buffer: by interval arithmetic, with loop bounds and guards
    substituted.
-7. A Matmul's operands are affine in its variables; its epilogue consists of Let and Store.
+7. No two iterations of parallel or vector loops write one element (``loops.independence``).
+8. A Matmul's operands are affine in its variables; its epilogue consists of Let and Store.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from dataclasses import dataclass, field
 
 from fnx_xla_lite.errors import VerifyError
 from fnx_xla_lite.loops.affine import Interval, add, interval, scale
+from fnx_xla_lite.loops.independence import find_race
 from fnx_xla_lite.loops.ir import (
     Affine,
     Apply,
@@ -56,6 +58,8 @@ def verify(kernel: Kernel) -> Kernel:
     check.require(len(buffers) == len(kernel.buffers), "two buffers share a name")
     check.parallel_prefix(kernel.body)
     check.body(_serial_part(kernel.body, check), _Scope(check.ranges_of_prefix, check.bounds))
+    race = find_race(kernel)
+    check.require(race is None, f"two iterations might write one element of {race}")
     return kernel
 
 
@@ -184,7 +188,7 @@ class _Checker:
         )
 
     def matmul(self, stmt: Matmul, scope: _Scope) -> None:
-        """Rule 7."""
+        """Rule 8."""
         self.require(not scope.in_vector, "Matmul inside a vector loop")
         inner = scope.inner()
         for var, extent in (*stmt.batch, stmt.m, stmt.n, stmt.k):

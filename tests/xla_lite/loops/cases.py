@@ -319,6 +319,17 @@ def vector_products(b):
 
 
 @case
+def thin_products(b):
+    x, y = b.parameter((3, 40, 2), "f32"), b.parameter((1, 40), "f32")
+    lhs, rhs = b.parameter((1, 6), "i1"), b.parameter((6, 1), "i1")
+    return (
+        b.dot_general(x, y, contracting=((1,), (1,))),
+        b.dot_general(y, x, contracting=((1,), (1,))),
+        b.dot_general(lhs, rhs, contracting=((1,), (0,))),
+    )
+
+
+@case
 def typed_products(b):
     x, y = b.parameter((5, 6), "i32"), b.parameter((6, 4), "i32")
     p, q = b.parameter((5, 6), "bf16"), b.parameter((6, 4), "bf16")
@@ -387,6 +398,17 @@ def scatters(b):
         inserted_window_dims=(0,), scatter_dims_to_operand_dims=(0,), index_vector_dim=1,
     )  # fmt: skip
     return added, written, whole, nothing
+
+
+@case
+def wide_scatter(b):
+    return (
+        b.scatter(
+            b.parameter((11, 150), "f32"), b.parameter((7, 2), "i32"),
+            b.parameter((7, 2, 150), "f32"), "add", update_window_dims=(2,),
+            inserted_window_dims=(0,), scatter_dims_to_operand_dims=(0,), index_vector_dim=2,
+        ),
+    )  # fmt: skip
 
 
 @case

@@ -25,7 +25,10 @@ ACCEPTED = {
     "guard": "vector j < 9 { let v = guard.f32(j - 2 in 0:6 ? x[0, j - 2] : 0.0:f32) }",
     "two guards": "serial i < 9 { vector j < 9 { let v = guard.f32(i - 1 in 0:4 ? "
     "guard.f32(-j + 7 in 0:6 ? x[i - 1, -j + 7] : 1.0:f32) : 0.0:f32) } }",
-    "clamp": "vector i < 4 { y[clamp(n[i], 0, 3) + 0, clamp(n[i], 0, 2) + i] = 1.0:f32 }",
+    "clamp": "serial i < 4 { y[clamp(n[i], 0, 3) + 0, clamp(n[i], 0, 2) + i] = 1.0:f32 }",
+    "columns of rows": "parallel i < 4 { parallel c < 3 { vector j < 2 { y[i, 2*c + j] = 0.0:f32 } } }",
+    "scratch of each": "parallel i < 4 { t[0] = 1.0:f32 y[i, 0] = t[0] }",
+    "one moved window": "parallel i < 2 { let s = n[0] y[clamp(s, 0, 2) + i, 0] = 1.0:f32 }",
     "serial in vector": "vector i < 4 { acc a: f32 = 0.0:f32 serial j < 6 { a add= x[i, j] } }",
     "matmul": "matmul s: f32 [; i < 4; j < 4; k < 6] = x[i, k] * x[j, k] { y[i, j] = s }",
 }
@@ -83,6 +86,18 @@ REFUSED = {
     "init type": ("acc a: f32 = 0:i32", "starts with another type"),
     "guard types": ("let v = guard.f32(0 in 0:1 ? 1:i32 : 0.0:f32)", "differ in type"),
     "empty loop": ("serial i < 0 { let v = 1:i32 }", "extent 0"),
+    "race": ("parallel i < 4 { y[0, 0] = 0.0:f32 }", "write one element of y"),
+    "race of one loop": ("parallel i < 4 { parallel j < 6 { y[i, 0] = 0.0:f32 } }", "one element"),
+    "overlapping columns": (
+        "parallel c < 3 { vector j < 3 { y[0, c + j] = 0.0:f32 } }",
+        "two iterations might write one element of y",
+    ),
+    "lanes meet": ("vector j < 6 { y[0, 0] = x[0, j] }", "one element of y"),
+    "lanes meet in scratch": ("parallel i < 4 { vector j < 6 { t[0] = x[i, j] } }", "of t"),
+    "race through data": (
+        "parallel i < 4 { let s = n[i] y[clamp(s, 0, 3) + 0, 0] = 1.0:f32 }",
+        "one element of y",
+    ),
     "matmul operand": (
         "matmul s: f32 [; i < 4; j < 4; k < 6] = x[j, k] * x[j, k] { y[i, j] = s }",
         "foreign variable",

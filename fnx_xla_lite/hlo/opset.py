@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from fnx_xla_lite.errors import UnsupportedOpError
+from fnx_xla_lite.errors import UnsupportedOpError, VerifyError
 from fnx_xla_lite.hlo import indexing, numerics, shapes, shapes_indexing, structural
 from fnx_xla_lite.hlo.dtypes import FLOATS, INTS, SIGNED, highest, lowest, to_numpy
 from fnx_xla_lite.hlo.ir import Instruction
-from fnx_xla_lite.hlo.shapes import ShapeRule
+from fnx_xla_lite.hlo.shapes import ShapeRule, Site, Types
 
 Meaning = Callable[..., Any]
 BOOL = frozenset({"i1"})
@@ -298,6 +298,22 @@ def op_def(name: str) -> OpDef:
             f"operation {name!r} is not one that this compiler has (hlo/opset.py)"
         )
     return row
+
+
+def infer(site: Site) -> Types:
+    """The result types of ``site`` by its operation's shape rule.
+
+    Raises:
+        VerifyError: the rule does not hold, or an attribute is of a kind that it cannot read.
+    """
+    try:
+        return op_def(site.op).infer(site)
+    except (TypeError, IndexError, AttributeError, KeyError):
+        site.fail("attributes must be whole numbers and tuples of them, as StableHLO has them")
+    except VerifyError:
+        raise
+    except ValueError:  # strict zips over attributes of different lengths
+        site.fail("attributes must have as many entries as there are axes")
 
 
 def attribute(instr: Instruction, key: str) -> Any:

@@ -40,9 +40,8 @@ def parse_ints(tokens: Tokens) -> tuple[int, ...]:
     """``[1, 2, 3]``."""
     tokens.expect("[")
     values = []
-    while not tokens.accept("]"):
-        values.append(int(tokens.kind("number")))
-        tokens.accept(",")
+    for _ in tokens.items("]"):
+        values.append(tokens.integer())
     return tuple(values)
 
 
@@ -69,13 +68,12 @@ def parse_dictionary(tokens: Tokens) -> dict[str, Any]:
 
 def _pairs(tokens: Tokens, end: str) -> dict[str, Any]:
     pairs: dict[str, Any] = {}
-    while not tokens.accept(end):
+    for _ in tokens.items(end):
         key = tokens.take()
         name = parse_string(key.text) if key.kind == "string" else key.text
         if key.kind not in ("word", "string"):
             tokens.fail("expected an attribute name", key)
         pairs[name] = parse_attribute(tokens) if tokens.accept("=") else True
-        tokens.accept(",")
     return pairs
 
 
@@ -105,18 +103,19 @@ def parse_attribute(tokens: Tokens) -> Any:
 
 
 def _number(tokens: Tokens) -> int | float:
-    text = tokens.kind("number")
+    text = tokens.peek.text
+    is_float = re.search(r"[.eE]", text) and not text.startswith("0x")
+    number = float(tokens.kind("number")) if is_float else tokens.integer()
     if tokens.accept(":"):
         tokens.kind("word")
-    return float(text) if re.search(r"[.eE]", text) and not text.startswith("0x") else int(text, 0)
+    return number
 
 
 def _list(tokens: Tokens) -> tuple[Any, ...]:
     tokens.expect("[")
     items = []
-    while not tokens.accept("]"):
+    for _ in tokens.items("]"):
         items.append(parse_attribute(tokens))
-        tokens.accept(",")
     return tuple(items)
 
 
@@ -137,10 +136,9 @@ def _array(tokens: Tokens) -> tuple[Any, ...]:
     tokens.kind("word")
     tokens.accept(":")
     items = []
-    while not tokens.accept(">"):
-        text = tokens.take().text
-        items.append({"true": True, "false": False}.get(text) if text.isalpha() else int(text))
-        tokens.accept(",")
+    for _ in tokens.items(">"):
+        is_word = tokens.peek.kind == "word"
+        items.append(tokens.take().text == "true" if is_word else tokens.integer())
     return tuple(items)
 
 
@@ -230,9 +228,8 @@ class Locations:
             tokens.expect(">")
         tokens.expect("[")
         frames = []
-        while not tokens.accept("]"):
+        for _ in tokens.items("]"):
             frames.append(self._inside(tokens))
-            tokens.accept(",")
         return next((frame for frame in frames if frame[0]), (None, None))
 
     def _alias(self, name: str) -> tuple[str | None, str | None]:
@@ -245,6 +242,11 @@ class Locations:
             inner.expect("(")
             self._known[name] = self._inside(inner)
         return self._known[name]
+
+
+def has_floats(value: Any) -> bool:
+    """Whether a plain attribute value holds a float anywhere; none that we read does."""
+    return isinstance(value, float) or (isinstance(value, tuple) and any(map(has_floats, value)))
 
 
 def as_plain(value: Any) -> Any:

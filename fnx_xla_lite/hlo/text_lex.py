@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import NamedTuple, NoReturn
 
 from fnx_xla_lite.errors import ParseError
@@ -71,6 +72,22 @@ class Tokens:
         if self.peek.kind != kind:
             self.fail(f"expected a {kind}")
         return self.take().text
+
+    def integer(self) -> int:
+        """Consume a whole number."""
+        token = self.peek
+        text = self.kind("number")
+        try:
+            return int(text, 0)
+        except ValueError:
+            self.fail("expected a whole number", token)
+
+    def items(self, end: str) -> Iterator[None]:
+        """Once for each item of a comma-separated list, up to and including ``end``."""
+        while not self.accept(end):
+            yield
+            if self.peek.text != end:
+                self.expect(",")
 
     def fail(self, message: str, token: Token | None = None) -> NoReturn:
         """Raise ParseError at the next token, or at ``token``."""

@@ -128,10 +128,14 @@ def parse_dense(literal: str, type_: TensorType) -> np.ndarray:
     if body.startswith('"'):
         return _parse_bytes(body, type_)
     items = list(_items(body))
-    array = _parse_items(items, type_.dtype)
+    try:
+        with np.errstate(all="ignore"):
+            array = _parse_items(items, type_.dtype)
+    except (ValueError, OverflowError) as error:
+        raise ParseError(f"{literal[:60]}: {error}") from None
     if not body.startswith("["):
-        if not items and type_.size:
-            raise ParseError(f"{literal[:60]}: an empty literal cannot fill {type_}")
+        if len(items) > 1 or (not items and type_.size):
+            raise ParseError(f"{literal[:60]}: {len(items)} elements do not fill {type_}")
         return make_splat(array[0], type_.shape) if items else _frozen(np.empty(type_.shape, dtype))
     if array.size != type_.size or _nesting(body) != max(type_.rank, 1):
         raise ParseError(f"{literal[:60]}: {array.size} elements do not fill {type_}")
@@ -188,4 +192,5 @@ def _parse_bytes(body: str, type_: TensorType) -> np.ndarray:
         return make_splat(np.frombuffer(data, dtype)[0], type_.shape)
     if len(data) != dtype.itemsize * type_.size:
         raise ParseError(f"dense<{body[:40]}...>: {len(data)} bytes do not fill {type_}")
-    return as_constant(_frozen(np.frombuffer(data, dtype).reshape(type_.shape).copy()))
+    flat = np.frombuffer(data, np.uint8) != 0 if type_.dtype == "i1" else np.frombuffer(data, dtype)
+    return as_constant(_frozen(flat.reshape(type_.shape).copy()))

@@ -12,10 +12,11 @@ from typing import Any
 
 from fnx_xla_lite.errors import UnsupportedOpError, VerifyError
 from fnx_xla_lite.hlo.ir import Computation, Function, HloModule, Instruction, TensorType, Value
-from fnx_xla_lite.hlo.opset import OPS
+from fnx_xla_lite.hlo.opset import OPS, infer
 from fnx_xla_lite.hlo.shapes import Site
 from fnx_xla_lite.hlo.text_attributes import (
     as_plain,
+    has_floats,
     parse_attribute,
     parse_dictionary,
     parse_string,
@@ -106,7 +107,7 @@ class _Parser:
         parameters: list[Value] = []
         donated: set[int] = set()
         tokens.expect("(")
-        while not tokens.accept(")"):
+        for _ in tokens.items(")"):
             label, value = self._reader.parameter()
             scope[label] = (value,)
             if tokens.peek.text == "{":
@@ -115,7 +116,6 @@ class _Parser:
                     donated.add(len(parameters))
             self._reader.locations.parse(tokens)
             parameters.append(value)
-            tokens.accept(",")
         types = self._function_results()
         if tokens.accept("attributes"):
             parse_dictionary(tokens)
@@ -132,11 +132,10 @@ class _Parser:
         if not tokens.accept("("):
             return (parse_type(tokens),)
         types = []
-        while not tokens.accept(")"):
+        for _ in tokens.items(")"):
             types.append(parse_type(tokens))
             if tokens.peek.text == "{":
                 parse_dictionary(tokens)
-            tokens.accept(",")
         return tuple(types)
 
     def _skip_aliases(self) -> None:
@@ -155,9 +154,8 @@ class _Parser:
         tokens.kind("symbol")
         tokens.expect("=")
         tokens.expect("<")
-        while not tokens.accept(">"):
+        for _ in tokens.items(">"):
             skip_value(tokens)
-            tokens.accept(",")
 
     # Blocks and statements
 
@@ -181,12 +179,11 @@ class _Parser:
         tokens.take()
         parameters = []
         if tokens.accept("("):
-            while not tokens.accept(")"):
+            for _ in tokens.items(")"):
                 label, value = self._reader.parameter()
                 scope[label] = (value,)
                 parameters.append(value)
                 self._reader.locations.parse(tokens)
-                tokens.accept(",")
         tokens.expect(":")
         return tuple(parameters)
 
@@ -231,7 +228,7 @@ class _Parser:
         labels = []
         while tokens.peek.kind == "value":
             label = tokens.take().text
-            count = int(tokens.kind("number")) if tokens.accept(":") else 1
+            count = tokens.integer() if tokens.accept(":") else 1
             labels.append((label, count))
             tokens.accept(",")
         if labels:
@@ -268,7 +265,7 @@ class _Parser:
             tokens.fail(f"wrong number of operands, or attributes {missing} missing", token)
         site = Site(statement.op, operand_types, attributes, statement.regions, statement.results)
         try:
-            inferred = row.infer(site)
+            inferred = infer(site)
         except VerifyError as error:
             raise VerifyError(f"{tokens.place(token)}: {error}") from None
         if inferred != statement.results:
@@ -314,9 +311,12 @@ def _canonical(op: str, raw: dict[str, Any], operands: tuple[Value, ...]) -> dic
     result = dict(row.optional)
     result.update(_defaults(op, operands))
     for key in (*row.attributes, *row.optional):
-        if opened.get(key) is not None:
-            value = opened[key]
-            result[key] = value if key == "value" else as_plain(value)
+        value = opened.get(key)
+        if value is None:
+            continue
+        result[key] = value if key == "value" else as_plain(value)
+        if key != "value" and has_floats(result[key]):
+            raise VerifyError(f"{op}: attribute {key} must hold whole numbers, got {value}")
     return result
 
 

@@ -47,7 +47,8 @@ class Reader:
 
     def value(self, scope: Scope) -> Value:
         """``%name`` or ``%name#1``."""
-        token = self.tokens.take()
+        token = self.tokens.peek
+        self.tokens.kind("value")
         label, _, position = token.text.partition("#")
         values = scope.get(label)
         index = int(position or 0)
@@ -106,6 +107,8 @@ class Reader:
         if results is not None:
             statement.types, statement.results = types, results
             return
+        if not types:
+            self.tokens.fail("expected the result's type")
         form = FORMS.get(statement.op)
         is_list = form is not None and form.types == "list"
         statement.results = tuple(types) if is_list else (types[-1],)

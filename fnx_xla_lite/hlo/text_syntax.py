@@ -10,7 +10,13 @@ from collections.abc import Callable
 from fnx_xla_lite.errors import ParseError
 from fnx_xla_lite.hlo.ir import Computation, Instruction, TensorType, Value
 from fnx_xla_lite.hlo.opset import OPS
-from fnx_xla_lite.hlo.text_attributes import parse_dictionary, parse_ints, parse_symbol, parse_type
+from fnx_xla_lite.hlo.text_attributes import (
+    parse_dictionary,
+    parse_ints,
+    parse_symbol,
+    parse_type,
+    skip_value,
+)
 from fnx_xla_lite.hlo.text_forms import FORMS
 from fnx_xla_lite.hlo.text_numbers import parse_dense
 from fnx_xla_lite.hlo.text_reader import Reader, Scope, Statement
@@ -32,7 +38,7 @@ def read_pretty(reader: Reader, statement: Statement, scope: Scope) -> None:
     while tokens.peek.text in spellings:
         key, is_list = spellings[tokens.take().text]
         tokens.expect("=")
-        statement.attributes[key] = parse_ints(tokens) if is_list else int(tokens.kind("number"))
+        statement.attributes[key] = parse_ints(tokens) if is_list else tokens.integer()
         tokens.accept(",")
     reader.state_types(statement)
 
@@ -46,9 +52,8 @@ def read_generic(reader: Reader, statement: Statement, scope: Scope) -> None:
         tokens.expect(">")
     if tokens.accept("("):
         regions = []
-        while not tokens.accept(")"):
+        for _ in tokens.items(")"):
             regions.append(reader.block(dict(scope), ()))
-            tokens.accept(",")
         statement.regions = tuple(regions)
     reader.state_types(statement)
 
@@ -63,7 +68,7 @@ def read_constant(reader: Reader, statement: Statement, _: Scope) -> None:
     type_ = parse_type(tokens)
     try:
         statement.attributes["value"] = parse_dense(literal, type_)
-    except (ParseError, ValueError, OverflowError) as error:
+    except ParseError as error:
         raise ParseError(f"{tokens.place(statement.token)}: {error}") from None
     statement.results = (type_,)
 
@@ -85,13 +90,12 @@ def read_slice(reader: Reader, statement: Statement, scope: Scope) -> None:
     statement.operands = reader.operands(scope)
     tokens.expect("[")
     bounds: list[tuple[int, int, int]] = []
-    while not tokens.accept("]"):
-        start = int(tokens.kind("number"))
+    for _ in tokens.items("]"):
+        start = tokens.integer()
         tokens.expect(":")
-        limit = int(tokens.kind("number"))
-        stride = int(tokens.kind("number")) if tokens.accept(":") else 1
+        limit = tokens.integer()
+        stride = tokens.integer() if tokens.accept(":") else 1
         bounds.append((start, limit, stride))
-        tokens.accept(",")
     keys = ("start_indices", "limit_indices", "strides")
     for position, key in enumerate(keys):
         statement.attributes[key] = tuple(bound[position] for bound in bounds)
@@ -116,8 +120,8 @@ def read_dot_general(reader: Reader, statement: Statement, scope: Scope) -> None
             attributes["precision_config"] = _words(reader)
         else:  # algorithm = <...>
             tokens.expect("<")
-            while not tokens.accept(">"):
-                tokens.take()
+            for _ in tokens.items(">"):
+                skip_value(tokens)
         tokens.accept(",")
     reader.state_types(statement)
 
@@ -126,9 +130,8 @@ def _words(reader: Reader) -> tuple[str, ...]:
     tokens = reader.tokens
     tokens.expect("[")
     words = []
-    while not tokens.accept("]"):
+    for _ in tokens.items("]"):
         words.append(tokens.kind("word"))
-        tokens.accept(",")
     return tuple(words)
 
 
@@ -186,11 +189,10 @@ def read_while(reader: Reader, statement: Statement, scope: Scope) -> None:
     tokens = reader.tokens
     labels, inits = [], []
     tokens.expect("(")
-    while not tokens.accept(")"):
+    for _ in tokens.items(")"):
         labels.append(tokens.kind("value"))
         tokens.expect("=")
         inits.append(reader.value(scope))
-        tokens.accept(",")
     statement.operands = tuple(inits)
     if tokens.accept(":"):
         statement.types = reader.types()

@@ -15,7 +15,7 @@ from __future__ import annotations
 from fnx_xla_lite.errors import VerifyError
 from fnx_xla_lite.hlo.dtypes import ELEMENT_TYPES, to_numpy
 from fnx_xla_lite.hlo.ir import Computation, Function, HloModule, Instruction, Value
-from fnx_xla_lite.hlo.opset import OPS
+from fnx_xla_lite.hlo.opset import OPS, infer
 from fnx_xla_lite.hlo.regions import free_values, walk
 from fnx_xla_lite.hlo.shapes import Site
 
@@ -134,7 +134,7 @@ class _Verifier:
         operands = [x.type for x in instr.operands]
         site = Site(instr.op, operands, instr.attributes, instr.regions, given)
         try:
-            expected = OPS[instr.op].infer(site)
+            expected = infer(site)
         except VerifyError as error:
             self._fail(instr, str(error))
         if expected != given:

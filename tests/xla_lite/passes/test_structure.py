@@ -216,8 +216,8 @@ def test_cse_merges_equal_instructions_and_reductions():
     product = b.multiply(total(b.add(x, y)), total(b.add(y, x)))
     module = dce(cse(b.build(product)))
     assert [i.op for i in module.main.body.instructions] == [
-        "constant",
         "add",
+        "constant",
         "reduce",
         "multiply",
     ]

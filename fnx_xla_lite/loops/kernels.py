@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from fnx_xla_lite.errors import UnsupportedOpError
+from fnx_xla_lite.fusion.access import MOVES, is_elementwise
 from fnx_xla_lite.fusion.cost import is_split
 from fnx_xla_lite.hlo.ir import Computation, Instruction, Value
 from fnx_xla_lite.loops.elementwise import build_elementwise
@@ -22,6 +23,11 @@ from fnx_xla_lite.loops.verify import verify
 from fnx_xla_lite.loops.windows import build_windows
 
 SKIPPED_NAMES = frozenset({"constant", "broadcast_in_dim", "reshape", "iota", "convert", "slice"})
+
+BUILT = MOVES | {
+    *("constant", "iota", "gather", "scatter", "dynamic_slice", "dynamic_update_slice"),
+    *("reduce", "reduce_window", "dot_general"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,7 @@ class KernelBuilder:
         Raises:
             UnsupportedOpError: an instruction has no loops.
         """
+        require_loops(body)
         ops = {instr.op for instr in body.instructions}
         if all(result.type.size == 0 for result in body.results):
             return []
@@ -108,10 +115,13 @@ def single(instr: Instruction) -> Computation:
     return Computation(tuple(inputs), (instr,), instr.results)
 
 
-def require_loops(instr: Instruction) -> None:
-    """Raise if nothing here can build ``instr``.
+def require_loops(body: Computation) -> None:
+    """Check that every instruction can be built.
 
     Raises:
-        UnsupportedOpError: always.
+        UnsupportedOpError: one cannot; the message names the user's line.
     """
-    raise UnsupportedOpError(f"operation {instr.op!r} cannot be built into loops")
+    for instr in body.instructions:
+        if instr.op not in BUILT and not is_elementwise(instr):
+            where = f" ({instr.location})" if instr.location else ""
+            raise UnsupportedOpError(f"operation {instr.op!r} cannot be built into loops{where}")

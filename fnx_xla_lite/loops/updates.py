@@ -149,7 +149,7 @@ def _spread(nest: Nest, instr: Instruction) -> None:
 
 
 def _scatter(nest: Nest, instr: Instruction) -> None:
-    """Serial over the updates; the last axis of the window is a vector, in parallel chunks if long."""
+    """Serial over the updates; a vector along the window, in parallel chunks if it is long."""
     shape, window = instr.operands[2].type.shape, instr.attributes["update_window_dims"]
     last = len(shape) - 1
     vector = (

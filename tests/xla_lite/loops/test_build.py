@@ -7,12 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from fnx_xla_lite.errors import UnsupportedOpError
 from fnx_xla_lite.fusion.outline import fuse
 from fnx_xla_lite.hlo import verify as hlo_verify
+from fnx_xla_lite.hlo.builder import Builder
 from fnx_xla_lite.hlo.interpret import interpret
 from fnx_xla_lite.loops.build import build_program
 from fnx_xla_lite.loops.execute import execute
-from tests.xla_lite.loops.cases import CASES, build
+from tests.xla_lite.loops.cases import CASES, build, splat, total
 
 TOLERANCE = {"bf16": 3e-2, "f16": 5e-3, "f32": 2e-5, "f64": 1e-12}
 
@@ -64,3 +66,32 @@ def test_every_branch(index, sign):
     arrays = np.array(index, np.int32), sign * np.abs(x), y
     got = execute(build_program(module), *arrays)
     assert_same(got, interpret(module, *arrays), [r.type for r in module.main.body.results])
+
+
+def test_an_operation_without_loops_is_named_with_its_line():
+    b = Builder()
+    x = b.parameter((3,), "f32")
+    b.define("f", [x.type], lambda b, x: b.add(x, x))
+    with b.location("model.py:5 in loss"):
+        (y,) = b.call("f", x)
+    with pytest.raises(UnsupportedOpError, match=r"'call' cannot be built.*model.py:5 in loss"):
+        build_program(b.build(y))
+
+
+def test_identical_kernels_are_one_object():
+    b = Builder()
+    x, y = b.parameter((4, 9), "f32"), b.parameter((4, 9), "f32")
+    first, second = (b.tanh(total(b, v, (1,))) for v in (x, y))
+    launches = build_program(b.build(first, second)).steps
+    assert len(launches) == 2
+    assert launches[0].kernel is launches[1].kernel
+
+
+def test_zeros_of_both_signs_are_different_kernels():
+    b = Builder()
+    x, y = b.parameter((7,), "f32"), b.parameter((7,), "f32")
+    module = b.build(b.multiply(x, splat(b, 0.0, x)), b.multiply(y, splat(b, -0.0, y)))
+    ones = np.ones(7, np.float32)
+    plus, minus = execute(build_program(module), ones, ones)
+    assert not np.signbit(plus).any()
+    assert np.signbit(minus).all()

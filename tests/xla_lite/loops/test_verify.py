@@ -26,7 +26,8 @@ ACCEPTED = {
     "two guards": "serial i < 9 { vector j < 9 { let v = guard.f32(i - 1 in 0:4 ? "
     "guard.f32(-j + 7 in 0:6 ? x[i - 1, -j + 7] : 1.0:f32) : 0.0:f32) } }",
     "clamp": "serial i < 4 { y[clamp(n[i], 0, 3) + 0, clamp(n[i], 0, 2) + i] = 1.0:f32 }",
-    "columns of rows": "parallel i < 4 { parallel c < 3 { vector j < 2 { y[i, 2*c + j] = 0.0:f32 } } }",
+    "columns of rows": "parallel i < 4 { parallel c < 3 { "
+    "vector j < 2 { y[i, 2*c + j] = 0.0:f32 } } }",
     "scratch of each": "parallel i < 4 { t[0] = 1.0:f32 y[i, 0] = t[0] }",
     "one moved window": "parallel i < 2 { let s = n[0] y[clamp(s, 0, 2) + i, 0] = 1.0:f32 }",
     "serial in vector": "vector i < 4 { acc a: f32 = 0.0:f32 serial j < 6 { a add= x[i, j] } }",

@@ -13,6 +13,7 @@ import ml_dtypes
 import numpy as np
 
 from fnx.core.avals import Aval, _intern
+from fnx.core.dlpack import to_dlpack
 from fnx.core.dtypes import INTS, as_dtype, scalar_dtype
 
 _NOT_A_BUFFER = (
@@ -213,8 +214,8 @@ class Array:
         # Versions before 1.0 cannot say "read-only", and NumPy then refuses read-only arrays.
         can_be_read_only = max_version is not None and max_version >= (1, 0)
         buffer = self.__array__() if can_be_read_only and not copy else self._buffer
-        return buffer.__dlpack__(
-            stream=stream, max_version=max_version, dl_device=dl_device, copy=copy
+        return to_dlpack(
+            buffer, stream=stream, max_version=max_version, dl_device=dl_device, copy=copy
         )
 
     def __dlpack_device__(self) -> tuple[int, int]:

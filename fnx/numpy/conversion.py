@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from fnx.core import dlpack
 from fnx.core.array import Array, wrap
 from fnx.core.dtypes import BOOL, FLOAT32, FLOATS, INT32, as_dtype, default_dtype, scalar_dtype
 from fnx.core.trace import Tracer
@@ -147,7 +148,7 @@ def from_dlpack(x: object, /, *, device: str | None = None, copy: bool | None = 
     check_device("from_dlpack", device)
     if isinstance(x, Array | Tracer):
         return x
-    buffer = np.from_dlpack(x)
+    buffer = dlpack.from_dlpack(x)
     return as_operand(buffer.copy() if copy else buffer, "from_dlpack")
 
 

@@ -234,6 +234,38 @@ def test_dlpack_both_ways(dtype, shape):
     assert fnp.from_dlpack(source, copy=True)._buffer.base is None
 
 
+@pytest.mark.parametrize("version", [None, (1, 0)])
+def test_dlpack_of_bfloat16(version):
+    class Foreign:
+        """An array of another library, of this version of DLPack."""
+
+        def __dlpack__(self, **options):
+            return x.__dlpack__(max_version=version)
+
+        def __dlpack_device__(self):
+            return (1, 0)
+
+    x = fnp.asarray([[1.5, -2.0]], "bfloat16")
+    y = fnp.from_dlpack(Foreign())
+    assert (y.dtype, y.tolist()) == (fnp.bfloat16, [[1.5, -2.0]])
+    assert np.shares_memory(x._buffer, y._buffer)
+    with pytest.raises((BufferError, RuntimeError)):
+        np.from_dlpack(x)  # NumPy itself knows no bfloat16
+    with pytest.raises((BufferError, RuntimeError)):
+        fnp.from_dlpack(fnp.ones(1, "float8_e5m2")._buffer)
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int64", "bool"])
+def test_dlpack_with_torch(dtype):
+    torch = pytest.importorskip("torch")
+    x = fnp.asarray([[1, 0], [0, 1]], dtype)
+    t = torch.from_dlpack(x)
+    assert str(t.dtype) == f"torch.{dtype}"
+    assert t.tolist() == x.tolist()
+    assert fnp.asarray(t).aval is x.aval
+
+
 def test_old_dlpack_consumers_are_served():
     assert "dltensor" in repr(make([1]).__dlpack__())
 

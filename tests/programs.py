@@ -116,7 +116,16 @@ class Program:
         inputs = list(self.inputs)
         for i, x in zip(self.active, moving, strict=True):
             inputs[i] = x
+        return self.at_inputs(inputs)
+
+    def at_inputs(self, inputs: Sequence[Any]) -> tuple[Any, ...]:
+        """The floating-point results."""
         return tuple(y for y in self(*inputs) if aval_of(y).dtype in FLOATS)
+
+    def without_wrappers(self, *names: str) -> Program:
+        """The same program, its steps called plainly: those with these wrappers, or all."""
+        steps = [replace(s, wrapper="plain") if not names or s.wrapper in names else s for s in self.steps]
+        return replace(self, steps=tuple(steps))
 
     @property
     def point(self) -> tuple[np.ndarray, ...]:

@@ -1,0 +1,111 @@
+"""Law *bits*: for one and two threads, compiled or loaded from the cache, the same bytes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import fnx_xla_lite
+from fnx.lowering.lower import lower
+from fnx_xla_lite.backends.cpu.backend import CpuBackend
+from fnx_xla_lite.backends.cpu.target import host
+from fnx_xla_lite.hlo.builder import Builder
+from fnx_xla_lite.loops.build import build_program
+from fnx_xla_lite.pipeline import stages
+from fnx_xla_lite.runtime.cache import ObjectCache
+from fnx_xla_lite.runtime.executable import Executable
+from tests.laws.drawing import each, examples
+from tests.laws.lowered import modules_of
+from tests.strategies import WIDE, recipes
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _restore_threads():
+    before = fnx_xla_lite.get_threads()
+    yield
+    fnx_xla_lite.set_threads(before)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("objects")
+
+
+def compiled(module, cache):
+    *_, (_, fused) = stages(module)
+    program = build_program(fused)
+    made = CpuBackend(host(), cache).compile_program(program)
+    return Executable(
+        program, made.entry, stages={}, cost=made.nanoseconds, code_bytes=made.code_bytes, keep=made.keep
+    )
+
+
+def bytes_of(run, arrays, threads):
+    fnx_xla_lite.set_threads(threads)
+    return [y.tobytes() for y in run(*arrays)]
+
+
+def assert_same_bytes(module, arrays, folder):
+    cache = ObjectCache(folder)
+    first = compiled(module, cache)
+    expected = bytes_of(first, arrays, 1)
+    stored = set(folder.glob("*.o"))
+    loaded = compiled(module, cache)
+    assert set(folder.glob("*.o")) == stored, "the second time, nothing is compiled"
+    for run in (first, loaded):
+        for threads in (2, 3, 1):
+            assert bytes_of(run, arrays, threads) == expected, threads
+
+
+@each
+@examples(1)
+@given(recipe=recipes(after=1))
+def test_small_programs(name, recipe, folder):
+    for jaxpr, arrays in modules_of(recipe.program(name, WIDE)):
+        assert_same_bytes(lower(jaxpr), arrays, folder)
+
+
+def spread(b, x, shape, *dimensions):
+    return b.broadcast_in_dim(x, shape, dimensions)
+
+
+def sums(b, x, *dimensions):
+    return b.reduce(x, b.constant(np.zeros((), np.float32)), dimensions, "add")
+
+
+def chain(b, x):
+    return b.tanh(b.multiply(x, b.exponential(x))), b.add(x, x)
+
+
+def rows(b, x):
+    e = b.exponential(x)
+    return (b.divide(e, spread(b, sums(b, e, 1), x.type.shape, 0)),)
+
+
+def columns(b, x):
+    return (sums(b, x, 0),)
+
+
+def everything(b, x):
+    return (sums(b, b.multiply(x, x), 0, 1),)
+
+
+def product(b, x):
+    y = b.dot_general(x, b.parameter((x.type.shape[1], 96), "f32"), contracting=((1,), (0,)))
+    return (b.tanh(y), b.transpose(x, (1, 0)))
+
+
+@examples(8)
+@given(
+    make=st.sampled_from((chain, rows, columns, everything, product)),
+    shape=st.tuples(st.sampled_from((1, 3, 257, 1000)), st.sampled_from((1, 7, 513, 2000))),
+    seed=st.integers(0, 100),
+)
+def test_programs_large_enough_for_threads(make, shape, seed, folder):
+    b = Builder(make.__name__)
+    module = b.build(*make(b, b.parameter(shape, "f32")))
+    rng = np.random.default_rng(seed)
+    arrays = [rng.normal(size=t.shape).astype(np.float32) for t in (p.type for p in module.main.body.parameters)]
+    assert_same_bytes(module, arrays, folder)

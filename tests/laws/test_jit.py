@@ -1,0 +1,61 @@
+"""Law *jit*: jit(f) = f, and a second call compiles nothing."""
+
+from __future__ import annotations
+
+import contextlib
+
+import numpy as np
+from hypothesis import given
+
+import fnx
+import fnx_xla_lite
+from tests.laws.drawing import each, examples
+from tests.oracles import assert_all_close, assert_same_bits
+from tests.strategies import recipes
+
+COMPILES = True
+
+
+@contextlib.contextmanager
+def counted_compilations():
+    """A list that grows with every program that is compiled."""
+    compiled, real = [], fnx_xla_lite.compile
+
+    def compile(module, *args, **kwargs):
+        compiled.append(module.name)
+        return real(module, *args, **kwargs)
+
+    fnx_xla_lite.compile = compile
+    try:
+        yield compiled
+    finally:
+        fnx_xla_lite.compile = real
+
+
+@each
+@examples(2)
+@given(recipe=recipes())
+def test_jit_changes_nothing_and_compiles_once(name, recipe):
+    program = recipe.program(name)
+    jitted = fnx.jit(program)
+    with counted_compilations() as compiled:
+        outs = jitted(*program.inputs)
+        assert len(compiled) == 1
+        again = jitted(*[np.array(x) for x in program.inputs])
+        assert len(compiled) == 1
+    assert_same_bits(again, outs, program)
+    plain = program.without_wrappers()
+    assert_all_close(outs, plain(*program.inputs), program.tolerance, program)
+
+
+@each
+@examples(1)
+@given(recipe=recipes(after=1))
+def test_donated_arguments_change_nothing(name, recipe):
+    program = recipe.program(name)
+    expected = program.without_wrappers()(*program.inputs)
+    donated = tuple(range(len(program.inputs)))
+    jitted = fnx.jit(program.without_wrappers(), donate_argnums=donated)
+    arrays = [fnx.numpy.array(x) for x in program.inputs]
+    assert_all_close(jitted(*arrays), expected, program.tolerance, program)
+    assert all(x.is_deleted() for x in arrays)

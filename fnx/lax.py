@@ -290,9 +290,7 @@ def _start(index: Any, dtype: np.dtype) -> Any:
     return index if index.dtype == dtype else conversion.convert(index, dtype=dtype)
 
 
-def dynamic_slice_in_dim(
-    operand: Array, start_index: Any, slice_size: int, axis: int = 0
-) -> Array:
+def dynamic_slice_in_dim(operand: Array, start_index: Any, slice_size: int, axis: int = 0) -> Array:
     """The part of ``slice_size`` elements of one axis that begins at a computed index."""
     position = _axis(axis, len(operand.shape))
     sizes = [slice_size if a == position else size for a, size in enumerate(operand.shape)]
@@ -303,9 +301,7 @@ def _at(index: Any, position: int, ndim: int) -> list[Any]:
     return [index if a == position else 0 for a in range(ndim)]
 
 
-def dynamic_index_in_dim(
-    operand: Array, index: Any, axis: int = 0, keepdims: bool = True
-) -> Array:
+def dynamic_index_in_dim(operand: Array, index: Any, axis: int = 0, keepdims: bool = True) -> Array:
     """The slice at a computed index of an axis."""
     result = dynamic_slice_in_dim(operand, index, 1, axis)
     return result if keepdims else squeeze(result, (axis,))

@@ -63,9 +63,7 @@ def _rounds(vectors: np.ndarray) -> list[np.ndarray]:
     return [np.flatnonzero(turns == turn) for turn in range(max(seen.values(), default=0))]
 
 
-def _one_round(
-    x: Any, plan: Plan, y: Any, kind: str, rows: np.ndarray, vectors: np.ndarray
-) -> Any:
+def _one_round(x: Any, plan: Plan, y: Any, kind: str, rows: np.ndarray, vectors: np.ndarray) -> Any:
     indices = wrap(vectors[rows])
     dims = window_dims(x, plan)
     sizes = [1 if axis in plan.picked else n for axis, n in enumerate(x.aval.shape)]

@@ -1,6 +1,5 @@
 """Arrays from other things, and in other dtypes: asarray, astype, DLPack."""
 
-
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -166,5 +165,3 @@ def astype(x: ArrayLike, dtype: object, /, *, copy: bool = True, device: None = 
     if target == BOOL and x.aval.dtype != BOOL:
         return comparison.ne(x, x.aval.dtype.type(0))
     return conversion.convert(x, dtype=target)
-
-

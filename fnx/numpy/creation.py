@@ -173,5 +173,3 @@ def logspace(
     """``num`` values from ``base**start`` to ``base**stop``, evenly spaced in their logarithms."""
     exponents = np.linspace(float(start), float(stop), num)
     return wrap((float(base) ** exponents).astype(as_dtype(dtype or float)))
-
-

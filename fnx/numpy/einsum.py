@@ -56,9 +56,7 @@ def _plan(
 ) -> tuple[tuple[str, ...], tuple[Step, ...]]:
     """The names of each operand's axes (``-``: leave out), and the steps that leave one operand."""
     try:
-        inputs, output, _ = opt_einsum.parser.parse_einsum_input(
-            (subscripts, *shapes), shapes=True
-        )
+        inputs, output, _ = opt_einsum.parser.parse_einsum_input((subscripts, *shapes), shapes=True)
         names = tuple(inputs.split(","))
         sizes = _sizes(names, shapes)
         path, _ = opt_einsum.contract_path(

@@ -1,6 +1,5 @@
 """Arrays made from the positions of their elements: diagonals, triangles, grids."""
 
-
 from __future__ import annotations
 
 from typing import Any

@@ -272,9 +272,7 @@ def read(x: Any, plan: Plan) -> Any:
 def _read_now(y: Array, plan: Plan, known: np.ndarray) -> Array:
     """The picks of a plan by NumPy; an index out of range means the nearest element."""
     rest = [axis for axis in range(y.aval.ndim) if axis not in plan.picked]
-    picks = [
-        known[..., i].clip(0, y.aval.shape[axis] - 1) for i, axis in enumerate(plan.picked)
-    ]
+    picks = [known[..., i].clip(0, y.aval.shape[axis] - 1) for i, axis in enumerate(plan.picked)]
     found = y._buffer.transpose(*plan.picked, *rest)[tuple(picks)]  # (*pick_shape, *rest)
     rank = len(plan.pick_shape)
     before = range(rank, rank + plan.position)

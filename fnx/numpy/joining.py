@@ -38,8 +38,7 @@ def concat(arrays: Sequence[ArrayLike], /, *, axis: int | None = 0) -> Array:
             sizes[position] = first.shape[position]
         if tuple(sizes) != first.shape:
             raise value_error(
-                f"concat: shapes must agree except along axis {position}, "
-                f"got {first} and {x.aval}."
+                f"concat: shapes must agree except along axis {position}, got {first} and {x.aval}."
             )
     return xs[0] if len(xs) == 1 else ops.concatenate(*xs, dimension=position)
 

@@ -14,9 +14,7 @@ from fnx.ops import arithmetic, bitwise, comparison, conversion
 equal = binary_function("equal", comparison.eq_p, "``x1 == x2``.", bools=comparison.eq_p)
 not_equal = binary_function("not_equal", comparison.ne_p, "``x1 != x2``.", bools=comparison.ne_p)
 less = binary_function("less", comparison.lt_p, "``x1 < x2``.", bools=comparison.lt_p)
-less_equal = binary_function(
-    "less_equal", comparison.le_p, "``x1 <= x2``.", bools=comparison.le_p
-)
+less_equal = binary_function("less_equal", comparison.le_p, "``x1 <= x2``.", bools=comparison.le_p)
 greater = binary_function("greater", comparison.gt_p, "``x1 > x2``.", bools=comparison.gt_p)
 greater_equal = binary_function(
     "greater_equal", comparison.ge_p, "``x1 >= x2``.", bools=comparison.ge_p
@@ -46,9 +44,7 @@ def logical_not(x: ArrayLike, /) -> Array:
     return bitwise.not_(as_bools(x, "logical_not"))
 
 
-def _bits(
-    name: str, primitive: Primitive, meaning: str, bools: Primitive | None = None
-) -> Any:
+def _bits(name: str, primitive: Primitive, meaning: str, bools: Primitive | None = None) -> Any:
     def function(x1: ArrayLike, x2: ArrayLike, /) -> Array:
         operands = promote(name, x1, x2)
         dtype = next(aval_of(x) for x in operands if not is_scalar(x)).dtype
@@ -90,8 +86,6 @@ def bitwise_invert(x: ArrayLike, /) -> Array:
     (x,) = promote("bitwise_invert", x)
     _refuse_floats("bitwise_invert", x.aval.dtype)
     return bitwise.not_(x)
-
-
 
 
 def bitwise_count(x: ArrayLike, /) -> Array:

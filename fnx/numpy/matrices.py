@@ -49,9 +49,7 @@ def cross(x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Array:
     if x.aval.shape[-1] != 3 or y.aval.shape[-1] != 3:
         raise value_error(f"cross: the axis must have size 3, got {x.aval} and {y.aval}.")
     forth, back = [1, 2, 0], [2, 0, 1]
-    terms = [
-        multiply(_columns(x, a), _columns(y, b)) for a, b in ((forth, back), (back, forth))
-    ]
+    terms = [multiply(_columns(x, a), _columns(y, b)) for a, b in ((forth, back), (back, forth))]
     return moveaxis(subtract(*terms), -1, axis)
 
 
@@ -59,9 +57,7 @@ def _columns(x: Any, order: list[int]) -> Any:
     return concat([piece(x, x.aval.ndim - 1, i, i + 1) for i in order], axis=-1)
 
 
-def diagonal(
-    x: ArrayLike, /, *, offset: int = 0, axis1: int = 0, axis2: int = 1
-) -> Array:
+def diagonal(x: ArrayLike, /, *, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
     """The diagonal of two axes, as the last axis of the result."""
     x = as_array(as_operand(x, "diagonal"))
     if x.aval.ndim < 2:

@@ -136,9 +136,7 @@ def result_dtype(*avals: Aval) -> tuple[np.dtype, bool]:
     return dtype, weak
 
 
-def promote(
-    name: str, *xs: object, inexact: bool = False, keep_scalars: bool = False
-) -> list[Any]:
+def promote(name: str, *xs: object, inexact: bool = False, keep_scalars: bool = False) -> list[Any]:
     """The operands in their common dtype; scalars stay scalars, unless there is nothing else.
 
     Args:
@@ -245,9 +243,7 @@ def canonical_axis(axis: int, ndim: int, name: str) -> int:
     return position % ndim
 
 
-def canonical_axes(
-    axis: int | Sequence[int] | None, ndim: int, name: str
-) -> tuple[int, ...]:
+def canonical_axes(axis: int | Sequence[int] | None, ndim: int, name: str) -> tuple[int, ...]:
     """The axes counted from the left, sorted; all of them for ``None``.
 
     Raises:

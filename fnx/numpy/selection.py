@@ -30,9 +30,7 @@ from fnx.ops import arithmetic as ops
 from fnx.ops import comparison, creation, indexing
 
 
-def where(
-    condition: ArrayLike, x: ArrayLike | None = None, y: ArrayLike | None = None, /
-) -> Array:
+def where(condition: ArrayLike, x: ArrayLike | None = None, y: ArrayLike | None = None, /) -> Array:
     """``x`` where the condition is true, ``y`` elsewhere. Promotes ``x, y`` and broadcasts all.
 
     Both are computed. A derivative that is nan where it is not chosen stays nan (0 * nan): choose
@@ -62,9 +60,7 @@ def select(
     return result
 
 
-def clip(
-    x: ArrayLike, /, min: ArrayLike | None = None, max: ArrayLike | None = None
-) -> Array:
+def clip(x: ArrayLike, /, min: ArrayLike | None = None, max: ArrayLike | None = None) -> Array:
     """``x`` with what is below ``min`` set to ``min``, then what is above ``max`` to ``max``."""
     x = as_array(as_operand(x, "clip"))
     x = x if min is None else maximum(x, min)

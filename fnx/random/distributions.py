@@ -1,4 +1,5 @@
 """Floating-point numbers: uniform ones, and what is made of them."""
+
 from __future__ import annotations
 
 import math

@@ -1,4 +1,5 @@
 """Evenly distributed integers."""
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,4 +1,5 @@
 """Keys and bits: Threefry-2x32 applied to the index of each element."""
+
 from __future__ import annotations
 
 import math

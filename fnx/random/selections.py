@@ -1,4 +1,5 @@
 """Draw from a set: categories, orders, choices. Orders sort, which needs the key's value."""
+
 from __future__ import annotations
 
 import math

@@ -20,7 +20,10 @@ def same(found, expected):
     ("call", "expected"),
     [
         (lambda x: lax.broadcast(x, (5,)), np.broadcast_to(X, (5, 2, 3, 4))),
-        (lambda x: lax.broadcast_in_dim(x, (2, 5, 3, 4), (0, 2, 3)), np.broadcast_to(X[:, None], (2, 5, 3, 4))),
+        (
+            lambda x: lax.broadcast_in_dim(x, (2, 5, 3, 4), (0, 2, 3)),
+            np.broadcast_to(X[:, None], (2, 5, 3, 4)),
+        ),
         (lambda x: lax.reshape(x, (6, 4)), X.reshape(6, 4)),
         (lambda x: lax.collapse(x, 1), X.reshape(2, 12)),
         (lambda x: lax.collapse(x, 0, 2), X.reshape(6, 4)),
@@ -29,7 +32,10 @@ def same(found, expected):
         (lambda x: lax.transpose(x, (2, 0, 1)), X.transpose(2, 0, 1)),
         (lambda x: lax.rev(x, (0, 2)), X[::-1, :, ::-1]),
         (lambda x: lax.concatenate([x, x], 1), np.concatenate([X, X], 1)),
-        (lambda x: lax.pad(x, 7.0, [(1, 0, 0), (0, 0, 0), (0, 1, 0)]), np.pad(X, [(1, 0), (0, 0), (0, 1)], constant_values=7)),
+        (
+            lambda x: lax.pad(x, 7.0, [(1, 0, 0), (0, 0, 0), (0, 1, 0)]),
+            np.pad(X, [(1, 0), (0, 0), (0, 1)], constant_values=7),
+        ),
         (lambda x: lax.slice(x, (0, 1, 1), (2, 3, 4), (1, 1, 2)), X[:, 1:3, 1:4:2]),
         (lambda x: lax.slice_in_dim(x, 1, 3, axis=-1), X[..., 1:3]),
         (lambda x: lax.index_in_dim(x, -1, 1), X[:, -1:]),
@@ -37,20 +43,29 @@ def same(found, expected):
         (lambda x: lax.dynamic_slice(x, (0, np.int8(1), 2), (2, 2, 2)), X[:, 1:3, 2:4]),
         (lambda x: lax.dynamic_slice_in_dim(x, 9, 2, axis=2), X[..., 2:]),
         (lambda x: lax.dynamic_index_in_dim(x, 1, 0, keepdims=False), X[1]),
-        (lambda x: lax.dynamic_update_slice(x, 0 * x[:, :1], (0, 2, 0)), np.concatenate([X[:, :2], 0 * X[:, :1]], 1)),
+        (
+            lambda x: lax.dynamic_update_slice(x, 0 * x[:, :1], (0, 2, 0)),
+            np.concatenate([X[:, :2], 0 * X[:, :1]], 1),
+        ),
         (lambda x: lax.dynamic_update_index_in_dim(x, 0 * x[0], 1, 0), np.stack([X[0], 0 * X[1]])),
         (lambda x: lax.reduce_sum(x, (0, 2)), X.sum((0, 2))),
         (lambda x: lax.reduce_max(x, (1,)), X.max(1)),
         (lambda x: lax.argmin(x, 1, "int8"), X.argmin(1).astype(np.int8)),
         (lambda x: lax.cumsum(x, 1), X.cumsum(1)),
         (lambda x: lax.cumprod(x, -1), X.cumprod(-1)),
-        (lambda x: lax.dot_general(x, x, (((2,), (2,)), ((0,), (0,)))), np.einsum("bij,bkj->bik", X, X)),
+        (
+            lambda x: lax.dot_general(x, x, (((2,), (2,)), ((0,), (0,)))),
+            np.einsum("bij,bkj->bik", X, X),
+        ),
         (lambda x: lax.batch_matmul(x, lax.transpose(x, (0, 2, 1))), X @ X.transpose(0, 2, 1)),
         (lambda x: lax.dot(x[0], x[0, 0]), X[0] @ X[0, 0]),
         (lambda x: lax.clamp(2.0, x, 5.0), X.clip(2, 5)),
         (lambda x: lax.select(x > 3, x, -x), np.where(X > 3, X, -X)),
         (lambda x: lax.select_n(x > 3, x, -x), np.where(X > 3, -X, X)),
-        (lambda x: lax.select_n((x % 3).astype(int), x, -x, 2 * x), np.choose(X.astype(int) % 3, [X, -X, 2 * X])),
+        (
+            lambda x: lax.select_n((x % 3).astype(int), x, -x, 2 * x),
+            np.choose(X.astype(int) % 3, [X, -X, 2 * X]),
+        ),
         (lambda x: lax.convert_element_type(x, "int8"), X.astype(np.int8)),
         (lambda x: lax.bitcast_convert_type(x, "int32"), X.view(np.int32)),
         (lambda x: lax.integer_pow(x, 2), X**2),
@@ -59,10 +74,13 @@ def same(found, expected):
         (lambda x: lax.full((2,), x[0, 0, 1]), np.full(2, 1, np.float32)),
         (lambda x: lax.full_like(x, 2), np.full_like(X, 2)),
         (lambda x: lax.iota("int32", 3), np.arange(3, dtype=np.int32)),
-        (lambda x: lax.broadcasted_iota("uint8", (2, 3), 1), np.tile(np.arange(3, dtype=np.uint8), (2, 1))),
+        (
+            lambda x: lax.broadcasted_iota("uint8", (2, 3), 1),
+            np.tile(np.arange(3, dtype=np.uint8), (2, 1)),
+        ),
         (lambda x: lax.bitwise_and(x.astype(int), 3), X.astype(np.int32) & 3),
     ],
-)  # fmt: skip
+)
 def test_operations(call, expected):
     same(call(fnp.asarray(X)), expected)
     same(fnx.jit(call)(X), expected)

@@ -1,4 +1,4 @@
-"""fnx.random gives JAX's bits: recorded samples (see record_jax.py), and what keys and errors do."""
+"""fnx.random gives JAX's bits: recorded samples (see record_jax.py); keys and errors."""
 
 import json
 import pathlib
@@ -11,7 +11,18 @@ import fnx.numpy as fnp
 from fnx import random
 
 ROWS = json.loads((pathlib.Path(__file__).parent / "random_samples.json").read_text())
-EXACT = {"key", "split", "fold_in", "bits", "uniform", "randint", "bernoulli", "rademacher", "permutation", "choice"}
+EXACT = {
+    "key",
+    "split",
+    "fold_in",
+    "bits",
+    "uniform",
+    "randint",
+    "bernoulli",
+    "rademacher",
+    "permutation",
+    "choice",
+}
 # The others apply a function whose last bits differ: multiples of the dtype's epsilon.
 TOLERANCE = {"float64": 1e-12, "float32": 2e-6, "float16": 4e-3, "bfloat16": 3e-2}
 
@@ -28,18 +39,25 @@ def test_samples_are_those_of_jax(name):
         expected = np.array([float.fromhex(e) for e in elements])
         tolerance = 0.0 if name in EXACT else TOLERANCE[dtype]
         np.testing.assert_allclose(
-            found.astype(np.float64), expected, tolerance, tolerance, err_msg=f"{name} {seed} {arguments}"
+            found.astype(np.float64),
+            expected,
+            tolerance,
+            tolerance,
+            err_msg=f"{name} {seed} {arguments}",
         )
 
 
 def _sample(name, seed, arguments):
-    given = [np.array(a, np.float32) if isinstance(a, list) and a and isinstance(a[0], list) else a for a in arguments]
+    given = [
+        np.array(a, np.float32) if isinstance(a, list) and a and isinstance(a[0], list) else a
+        for a in arguments
+    ]
     return getattr(random, name)(random.key(seed), *given)
 
 
 @pytest.mark.parametrize("name", ["uniform", "normal", "bits"])
 def test_traced_keys_give_the_same(name):
-    function = lambda key: getattr(random, name)(key, (3, 2))  # noqa: E731
+    function = lambda key: getattr(random, name)(key, (3, 2))
     keys = random.split(random.key(1), 4)
     together = fnx.vmap(function)(keys)
     for i in range(4):

@@ -22,13 +22,13 @@ def _promoted(a, a_weak, b, b_weak):
 
 
 def test_promotion_is_that_of_jax():
-    """For all pairs; but a result known as "Python int" or "float" alone has our default width, not 64 bits."""
+    """For all pairs; but a result that is only known as "int" or "float" has 32 bits, not 64."""
     assert len(ROWS) == 19**2
     for a, a_weak, b, b_weak, expected in ROWS:
         found = _promoted(a, a_weak, b, b_weak)
         if found != expected:
             weak = [dtype for dtype, is_weak in ((a, a_weak), (b, b_weak)) if is_weak]
-            assert expected[1] and found[1], (a, b, found, expected)
+            assert [expected[1], found[1]] == [True, True], (a, b)
             assert weak in (["int32"], ["float32"]), (a, b, found, expected)
             assert found[0] == weak[0], (a, b, found, expected)
 
@@ -44,7 +44,9 @@ def test_promotion_is_symmetric_and_idempotent():
 
 
 def test_promotion_error_says_what_to_write():
-    with pytest.raises(TypeError, match=r"bfloat16 and float8_e5m2 have no common dtype.*astype\('bfloat16'\)"):
+    with pytest.raises(
+        TypeError, match=r"bfloat16 and float8_e5m2 have no common dtype.*astype\('bfloat16'\)"
+    ):
         promote_types(dtypes.BFLOAT16, False, dtypes.FLOAT8_E5M2, False)
 
 
@@ -53,7 +55,12 @@ def test_names_round_trip(dtype):
     assert dtype_from_name(dtype_name(dtype)) is dtype
     assert as_dtype(dtype.name) is dtype
     assert as_dtype(dtype.type) is dtype
-    kinds = [dtypes.is_bool(dtype), dtypes.is_float(dtype), dtypes.is_signed(dtype), dtypes.is_unsigned(dtype)]
+    kinds = [
+        dtypes.is_bool(dtype),
+        dtypes.is_float(dtype),
+        dtypes.is_signed(dtype),
+        dtypes.is_unsigned(dtype),
+    ]
     assert sum(kinds) == 1
     assert dtypes.is_int(dtype) == (kinds[2] or kinds[3])
 

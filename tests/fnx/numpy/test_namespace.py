@@ -10,14 +10,24 @@ import fnx.numpy as fnp
 
 array_api_strict = pytest.importorskip("array_api_strict")
 
-ABSENT = {"argsort", "searchsorted", "sort", "unique_all", "unique_counts", "unique_inverse", "unique_values"}
+ABSENT = {
+    "argsort",
+    "searchsorted",
+    "sort",
+    "unique_all",
+    "unique_counts",
+    "unique_inverse",
+    "unique_values",
+}
 NOT_OF_THE_STANDARD = {"ArrayAPIStrictFlags", "Device", "ModuleType"}
 COMPLEX = {"complex64", "complex128"}
 
 
 def standard():
     names = {name for name in dir(array_api_strict) if not name.startswith("_")}
-    return {name for name in names if not name.endswith("array_api_strict_flags")} - NOT_OF_THE_STANDARD
+    return {
+        name for name in names if not name.endswith("array_api_strict_flags")
+    } - NOT_OF_THE_STANDARD
 
 
 def test_names_of_the_standard():
@@ -30,14 +40,18 @@ def test_parameters_of_the_standard(name):
     if not inspect.isfunction(wanted):
         return
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.VAR_POSITIONAL)
-    keywords = [p.name for p in inspect.signature(wanted).parameters.values() if p.kind not in kinds]
+    keywords = [
+        p.name for p in inspect.signature(wanted).parameters.values() if p.kind not in kinds
+    ]
     found = inspect.signature(ours).parameters
     assert not [word for word in keywords if word not in found and name not in ("finfo", "iinfo")]
     assert ours.__doc__
 
 
 def test_every_public_function_is_documented():
-    functions = [f for name, f in vars(fnp).items() if inspect.isfunction(f) and not name.startswith("_")]
+    functions = [
+        f for name, f in vars(fnp).items() if inspect.isfunction(f) and not name.startswith("_")
+    ]
     assert len(functions) > 150
     for function in functions:
         assert function.__doc__, function
@@ -75,18 +89,70 @@ def test_questions_about_dtypes():
 
 def test_tracers_have_the_methods_of_arrays():
     names = [n for n in dir(fnx.Array) if not n.startswith("_")]
-    of_buffers = {"block_until_ready", "delete", "device", "is_deleted", "itemsize", "nbytes", "to_device", "tobytes"}
+    of_buffers = {
+        "block_until_ready",
+        "delete",
+        "device",
+        "is_deleted",
+        "itemsize",
+        "nbytes",
+        "to_device",
+        "tobytes",
+    }
     seen = []
-    fnx.make_jaxpr(lambda x: seen.extend(n for n in names if not hasattr(type(x), n)) or x)(fnp.ones(2))
+    fnx.make_jaxpr(lambda x: seen.extend(n for n in names if not hasattr(type(x), n)) or x)(
+        fnp.ones(2)
+    )
     assert set(seen) <= of_buffers
 
 
 def test_operators_under_a_trace():
     def f(x, y):
-        parts = [x + y, 2 - x, x * y, 1 / y, x // y, 7 % y, x**2, 2**y, -x, +x, abs(x), x @ y, x == y, x != y]
-        parts += [x < y, x <= y, x > y, x >= y, *divmod(x, y), x.astype(int) & 1, 2 | y.astype(int), x.astype(int) << 1]
-        parts += [~(x > 0), 8 >> y.astype(int), x.astype(int) ^ 3, x.T, x.sum(), x.reshape(1, -1), x.max(axis=0)]
-        parts += [len(x) + x, [*x][0], x.copy(), x.view("int32"), np.float32(3) * x, x.real, x.imag, x[...]]
+        parts = [
+            x + y,
+            2 - x,
+            x * y,
+            1 / y,
+            x // y,
+            7 % y,
+            x**2,
+            2**y,
+            -x,
+            +x,
+            abs(x),
+            x @ y,
+            x == y,
+            x != y,
+        ]
+        parts += [
+            x < y,
+            x <= y,
+            x > y,
+            x >= y,
+            *divmod(x, y),
+            x.astype(int) & 1,
+            2 | y.astype(int),
+            x.astype(int) << 1,
+        ]
+        parts += [
+            ~(x > 0),
+            8 >> y.astype(int),
+            x.astype(int) ^ 3,
+            x.T,
+            x.sum(),
+            x.reshape(1, -1),
+            x.max(axis=0),
+        ]
+        parts += [
+            len(x) + x,
+            next(iter(x)),
+            x.copy(),
+            x.view("int32"),
+            np.float32(3) * x,
+            x.real,
+            x.imag,
+            x[...],
+        ]
         return tuple(parts)
 
     x, y = fnp.asarray([1.0, -2.0]), fnp.asarray([2.0, 3.0])
@@ -108,4 +174,6 @@ def test_isin_and_diff():
     x = np.array([[1, 5], [7, 5]])
     np.testing.assert_array_equal(fnp.isin(x, [5, 9] * np.ones(2, int)), np.isin(x, [5, 9]))
     np.testing.assert_array_equal(fnp.isin(x, 5, invert=True), np.isin(x, 5, invert=True))
-    np.testing.assert_array_equal(fnp.diff(x, prepend=x[:, :1], append=x), np.diff(x, prepend=x[:, :1], append=x))
+    np.testing.assert_array_equal(
+        fnp.diff(x, prepend=x[:, :1], append=x), np.diff(x, prepend=x[:, :1], append=x)
+    )

@@ -42,7 +42,9 @@ def test_products_promote():
     x, y = np.ones((2, 3), np.float32), np.ones((3, 2), np.int8)
     assert fnp.matmul(x, y).dtype == np.float32
     assert fnp.matmul(y, x).dtype == np.float32
-    wide = fnp.matmul(x.astype(np.float16), x.T.astype(np.float16), preferred_element_type="float32")
+    wide = fnp.matmul(
+        x.astype(np.float16), x.T.astype(np.float16), preferred_element_type="float32"
+    )
     assert wide.dtype == np.float32
     close(fnp.matmul(y > 0, y.T > 0), (y > 0) @ (y.T > 0))
 
@@ -115,13 +117,22 @@ def test_einsum_takes_the_cheap_order():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: fnp.matmul(np.ones((2, 3)), np.ones((2, 3))), r"f64\[2,3\] @ f64\[2,3\].*has 3 elements.*x\.mT"),
+        (
+            lambda: fnp.matmul(np.ones((2, 3)), np.ones((2, 3))),
+            r"f64\[2,3\] @ f64\[2,3\].*has 3 elements.*x\.mT",
+        ),
         (lambda: fnp.matmul(np.ones(3), 2.0), r"rank 0 have no product.*Write x \* y"),
         (lambda: fnp.dot(np.ones(3), np.ones(2)), "different sizes"),
         (lambda: fnp.vdot(np.ones(3), np.ones(2)), "3 and 2 elements are not equally many"),
-        (lambda: fnp.tensordot(np.ones((2, 3)), np.ones((2, 3)), axes=1), r"axes \[1\] .* and \[0\]"),
+        (
+            lambda: fnp.tensordot(np.ones((2, 3)), np.ones((2, 3)), axes=1),
+            r"axes \[1\] .* and \[0\]",
+        ),
         (lambda: fnp.cross(np.ones(2), np.ones(2)), "must have size 3"),
-        (lambda: fnp.einsum("ij,jk->ik", np.ones((2, 3)), np.ones((4, 5))), "axis 'j' has sizes 3 and 4"),
+        (
+            lambda: fnp.einsum("ij,jk->ik", np.ones((2, 3)), np.ones((4, 5))),
+            "axis 'j' has sizes 3 and 4",
+        ),
         (lambda: fnp.einsum("ij->i", np.ones(3)), "names 2 axes of shape"),
         (lambda: fnp.einsum("ij->z", np.ones((3, 3))), "einsum"),
         (lambda: fnp.diag(np.ones((1, 1, 1))), "expected a vector or a matrix"),

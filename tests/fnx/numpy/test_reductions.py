@@ -10,7 +10,21 @@ import fnx
 import fnx.numpy as fnp
 
 shapes = npst.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4)
-FUNCTIONS = "sum prod max min mean std var all any count_nonzero ptp argmax argmin".split()
+FUNCTIONS = [
+    "sum",
+    "prod",
+    "max",
+    "min",
+    "mean",
+    "std",
+    "var",
+    "all",
+    "any",
+    "count_nonzero",
+    "ptp",
+    "argmax",
+    "argmin",
+]
 
 
 def drawn(shape, dtype=np.float64):
@@ -51,7 +65,8 @@ def test_where_leaves_elements_out(name):
     x, mask = drawn((3, 4)), np.array([True, False, True, True])
     initial = {"initial": -9.0} if name == "max" else {"initial": 9.0} if name == "min" else {}
     close(
-        getattr(fnp, name)(x, axis=1, where=mask, **initial), getattr(np, name)(x, axis=1, where=mask, **initial)
+        getattr(fnp, name)(x, axis=1, where=mask, **initial),
+        getattr(np, name)(x, axis=1, where=mask, **initial),
     )
 
 

@@ -72,7 +72,9 @@ def test_join_and_split(shape, data):
     for found, expected in zip(fnp.split(x, [1, 2], axis), np.split(x, [1, 2], axis), strict=True):
         same(found, expected)
     for n in (1, 2, 3):
-        for found, expected in zip(fnp.array_split(x, n, axis), np.array_split(x, n, axis), strict=True):
+        for found, expected in zip(
+            fnp.array_split(x, n, axis), np.array_split(x, n, axis), strict=True
+        ):
             same(found, expected)
     same(fnp.tile(x, (2, 1, 2)), np.tile(x, (2, 1, 2)))
     same(fnp.repeat(x, 2), np.repeat(x, 2))
@@ -85,7 +87,10 @@ def test_join_and_split(shape, data):
 def test_pad(mode, widths):
     x = numbered((3, 4))
     same(fnp.pad(x, widths, mode), np.pad(x, widths, mode))
-    same(fnp.pad(np.ones(2, np.int8), 1, constant_values=3), np.pad(np.ones(2, np.int8), 1, constant_values=3))
+    same(
+        fnp.pad(np.ones(2, np.int8), 1, constant_values=3),
+        np.pad(np.ones(2, np.int8), 1, constant_values=3),
+    )
 
 
 @pytest.mark.parametrize("dtype", ["float32", "int8", "bool", "bfloat16", "uint64"])
@@ -104,7 +109,9 @@ def test_filled(dtype, shape):
     assert fnp.zeros_like(fnp.asarray(1.0)).weak_type
 
 
-@pytest.mark.parametrize("arguments", [(5,), (2, 7), (0, 1, 0.25), (5, 0, -2), (0,), (3, 3), (1.5,), (-2, 2)])
+@pytest.mark.parametrize(
+    "arguments", [(5,), (2, 7), (0, 1, 0.25), (5, 0, -2), (0,), (3, 3), (1.5,), (-2, 2)]
+)
 def test_arange(arguments):
     found, expected = fnp.arange(*arguments), np.arange(*arguments)
     is_float = expected.dtype == np.float64
@@ -129,7 +136,9 @@ def test_numbered_matrices():
     for indexing in ("xy", "ij"):
         x, y, z = np.arange(2), np.arange(3), np.arange(0)
         for found, expected in zip(
-            fnp.meshgrid(x, y, z, indexing=indexing), np.meshgrid(x, y, z, indexing=indexing), strict=True
+            fnp.meshgrid(x, y, z, indexing=indexing),
+            np.meshgrid(x, y, z, indexing=indexing),
+            strict=True,
         ):
             same(found, expected)
 
@@ -137,7 +146,9 @@ def test_numbered_matrices():
 def test_spaces():
     for num, endpoint in [(5, True), (5, False), (1, True), (0, True)]:
         np.testing.assert_allclose(
-            fnp.linspace(1, 3, num, endpoint=endpoint), np.linspace(1, 3, num, endpoint=endpoint), rtol=1e-6
+            fnp.linspace(1, 3, num, endpoint=endpoint),
+            np.linspace(1, 3, num, endpoint=endpoint),
+            rtol=1e-6,
         )
     np.testing.assert_allclose(fnp.logspace(0, 2, 3), [1, 10, 100], rtol=1e-6)
     assert fnp.linspace(0, 1, 3).dtype == np.float32
@@ -210,8 +221,14 @@ def test_astype_at_the_limits():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: fnp.reshape(np.ones(6), (4, -1)), r"f64\[6\] has 6 elements, shape \[4,-1\] does not fit"),
-        (lambda: fnp.reshape(np.ones(6), (2.0, 3)), r"a shape is made of ints, got tuple \(2.0, 3\)"),
+        (
+            lambda: fnp.reshape(np.ones(6), (4, -1)),
+            r"f64\[6\] has 6 elements, shape \[4,-1\] does not fit",
+        ),
+        (
+            lambda: fnp.reshape(np.ones(6), (2.0, 3)),
+            r"a shape is made of ints, got tuple \(2.0, 3\)",
+        ),
         (lambda: fnp.zeros(-1), "sizes cannot be negative"),
         (lambda: fnp.squeeze(np.ones((1, 2)), 1), "axis 1 of .* has size 2, not 1"),
         (lambda: fnp.flip(np.ones(2), axis=1), "axis 1 is out of range for an array of rank 1"),
@@ -222,7 +239,10 @@ def test_astype_at_the_limits():
         (lambda: fnp.concat([np.ones((2, 3)), np.ones((2, 4))]), "must agree except along axis 0"),
         (lambda: fnp.concat([]), "at least one array is needed"),
         (lambda: fnp.stack([np.ones(2), np.ones(3)]), "shapes must be equal"),
-        (lambda: fnp.split(np.ones(5), 2), "does not divide into 2 equal pieces.*\n.*\n.*array_split"),
+        (
+            lambda: fnp.split(np.ones(5), 2),
+            "does not divide into 2 equal pieces.*\n.*\n.*array_split",
+        ),
         (lambda: fnp.asarray([[1], [1, 2]]), "ragged"),
         (lambda: fnp.asarray(["a"]), "not real numbers"),
         (lambda: fnp.asarray({}), "cannot make an array of dict"),

@@ -79,7 +79,9 @@ class _Machine:
         special = _WITH_REGIONS.get(instr.op)
         if special is not None:
             return special(self, instr, operands, env)
-        result = op_def(instr.op).numpy(instr, *operands)
+        meaning = op_def(instr.op).numpy
+        assert meaning is not None, f"{instr.op} has neither a meaning nor a method here"
+        result = meaning(instr, *operands)
         return result if isinstance(result, tuple) else (result,)
 
     def call(self, instr: Instruction, operands: Arrays, env: Env) -> Arrays:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -94,7 +95,7 @@ def _decimal(number: float, precision: int) -> tuple[str, int]:
     return stripped, exponent + len(text) - len(stripped)
 
 
-def format_element(x: np.generic, dtype: str) -> str:
+def format_element(x: Any, dtype: str) -> str:
     """One element of any type."""
     if dtype == "i1":
         return "true" if x else "false"

@@ -171,7 +171,8 @@ def _reducer(reader: Reader, count: int, scope: Scope) -> Computation:
     tokens = reader.tokens
     tokens.expect("reducer")
     inner = dict(scope)
-    accumulators, elements = [], []
+    accumulators: list[Value] = []
+    elements: list[Value] = []
     for _ in range(count):
         tokens.expect("(")
         for group in (accumulators, elements):

@@ -12,6 +12,8 @@ nothing from outside.
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 from fnx_xla_lite.errors import VerifyError
 from fnx_xla_lite.hlo.dtypes import ELEMENT_TYPES, to_numpy
 from fnx_xla_lite.hlo.ir import Computation, Function, HloModule, Instruction, Value
@@ -102,7 +104,7 @@ class _Verifier:
         self._defined.add(value)
         scope.add(value)
 
-    def _fail(self, instr: Instruction, message: str) -> None:
+    def _fail(self, instr: Instruction, message: str) -> NoReturn:
         place = f" at {instr.location}" if instr.location else ""
         raise VerifyError(f"{self._function.name}: {instr.op}{place}: {message}")
 

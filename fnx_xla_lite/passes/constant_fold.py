@@ -14,7 +14,7 @@ from fnx_xla_lite.hlo.ir import HloModule, Instruction, TensorType, Value
 from fnx_xla_lite.hlo.opset import OPS, SCALAR_OPS
 from fnx_xla_lite.passes.base import Context, rewrite
 
-LIMIT = 256  # elements of a folded result, and of all the operands it is folded from
+LIMIT = 256  # elements of a folded result; its operands together may have four times as many
 _MOVES = ("broadcast_in_dim", "reshape", "transpose", "reverse", "slice")
 _FOLDED = (
     "concatenate",
@@ -38,8 +38,8 @@ def _fold_scalar_op(context: Context, instr: Instruction) -> Value | None:
     if arrays is None:
         return None
     shape = instr.result.type.shape
-    scalars = [splat_of(array) for array in arrays]
-    if shape and all(scalar is not None for scalar in scalars) and instr.op != "bitcast_convert":
+    scalars = [s for s in map(splat_of, arrays) if s is not None]
+    if shape and len(scalars) == len(arrays) and instr.op != "bitcast_convert":
         type_ = TensorType((), instr.result.type.dtype)
         small = Instruction(instr.op, (), (Value(type_),), instr.attributes)
         return context.builder.constant(make_splat(_compute(small, *scalars), shape))
@@ -63,10 +63,10 @@ def _fold(context: Context, instr: Instruction) -> Value | None:
 
 
 def _compute(instr: Instruction, *arrays: np.ndarray) -> np.ndarray:
+    meaning = OPS[instr.op].numpy
+    assert meaning is not None, f"{instr.op} is folded but has no meaning"
     with np.errstate(all="ignore"):
-        return np.ascontiguousarray(OPS[instr.op].numpy(instr, *arrays)).reshape(
-            instr.result.type.shape
-        )
+        return np.asarray(meaning(instr, *arrays), order="C")
 
 
 def _constants(context: Context, instr: Instruction) -> list[np.ndarray] | None:

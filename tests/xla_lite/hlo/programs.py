@@ -44,6 +44,8 @@ KINDS = (
     "reduce",
     "dot",
     "constant",
+    "branch",
+    "loop",
 )
 
 
@@ -197,6 +199,26 @@ class Drawing:
         body = self.draw(st.sampled_from(monoids))
         axes = self.draw(st.lists(st.integers(0, rank - 1), unique=True)) if rank else []
         return self.b.reduce(x, self.fresh(dtype, ()), sorted(axes), body)
+
+    def branch(self, x):
+        """A case whose branches read values from outside."""
+        y, z = self.like(x), self.like(x)
+        index = self.fresh("i32", ())
+        (result,) = self.b.case(index, [lambda b: b.maximum(x, y), lambda b: z, lambda b: x])
+        return result
+
+    def loop(self, x):
+        """Two rounds of a loop whose body reads a value from outside."""
+        y, b = self.like(x), self.b
+        start, step = b.constant(0, "i32"), b.constant(1, "i32")
+
+        def body(b, i, state):
+            return b.add(i, step), b.select(b.compare(state, y, "LT"), y, state)
+
+        def condition(b, i, state):
+            return b.compare(i, b.constant(2, "i32"), "LT")
+
+        return b.while_((start, x), condition, body)[1]
 
     def dot(self, x):
         if x.type.dtype == "i1" or not x.type.shape:

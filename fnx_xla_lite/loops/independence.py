@@ -84,6 +84,7 @@ class _Walk:
             names[stmt.name] |= variables_of(stmt.value, names)
         elif isinstance(stmt, Store):
             needed = lanes if stmt.buffer in self.scratch else lanes | self.parallel
+            needed = {var for var in needed if extents.get(var, 1) > 1}
             known: frozenset[str] = frozenset()
             for index in stmt.indices:
                 known |= determined(index, extents, names)
@@ -98,8 +99,8 @@ def determined(index: Index, extents: Mapping[str, int], names: Names) -> frozen
         if variables_of(index.value, names):
             return frozenset()
         index = index.plus
-    reach = 0
-    for var, coefficient in sorted(index.terms, key=lambda term: abs(term[1])):
+    reach, moving = 0, [(var, c) for var, c in index.terms if extents.get(var, 1) > 1]
+    for var, coefficient in sorted(moving, key=lambda term: abs(term[1])):
         if abs(coefficient) <= reach:
             return frozenset()
         reach += abs(coefficient) * (extents[var] - 1)

@@ -128,8 +128,10 @@ class _Machine:
             here = dict(
                 zip((v for v, _ in (*stmt.batch, stmt.m)), map(np.array, place), strict=True)
             )
-            here[stmt.n[0]] = np.arange(stmt.n[1])
-            self.body(stmt.epilogue, variables | here, dict(names) | {stmt.acc: total[place]})
+            one = stmt.n[1] == 1  # then indices need not mention it, and there are no lanes
+            here[stmt.n[0]] = np.array(0) if one else np.arange(stmt.n[1])
+            row = np.asarray(total[place][0]) if one else total[place]
+            self.body(stmt.epilogue, variables | here, dict(names) | {stmt.acc: row})
 
     def place(self, indices: Sequence[Index], variables: Variables, names: dict) -> tuple:
         """NumPy indices."""

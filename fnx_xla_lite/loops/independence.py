@@ -65,7 +65,7 @@ class _Walk:
                 inner = lanes | {stmt.var} if stmt.kind == "vector" else lanes
                 found = self.body(stmt.body, {**extents, stmt.var: stmt.extent}, names, inner)
             elif isinstance(stmt, Matmul):
-                axes = {var: n for var, n in (*stmt.batch, stmt.m, stmt.n) if n > 1}
+                axes = dict((*stmt.batch, stmt.m, stmt.n))
                 names[stmt.acc] = frozenset(axes)
                 found = self.body(stmt.epilogue, {**extents, **axes}, names, frozenset(axes))
             else:

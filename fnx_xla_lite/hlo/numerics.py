@@ -61,9 +61,17 @@ def _remainder(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return x - _divide(x, y) * y  # takes the sign of x; x rem 0 == x
 
 
+def _pow(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """IEEE pow; NumPy takes a square root for a scalar 0.5, which differs at -0.0 and -inf."""
+    result = np.power(x, y)
+    is_root = y == 0.5
+    result = np.where(is_root & (x == 0), 0.0, result)
+    return np.where(is_root & (x == -np.inf), np.inf, result)
+
+
 def _power(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     if _is_float(x):
-        return _rounded(np.power)(x, y)
+        return _rounded(_pow)(x, y)
     result = np.power(x, np.where(y < 0, np.zeros_like(y), y))
     parity = np.where(y % 2 == 0, np.ones_like(x), x)  # (-1)**y
     negative = np.where(np.abs(x) == 1, parity, np.zeros_like(x))

@@ -56,7 +56,7 @@ def _digamma(x: float) -> float:
     if x == math.inf:
         return x
     if x < 0.0:  # reflection: digamma(1 - x) - digamma(x) = pi / tan(pi x)
-        return _digamma(1.0 - x) - math.pi / math.tan(math.pi * math.fmod(x, 1.0))
+        return _digamma(1.0 - x) - math.pi / math.tan(math.pi * (x - round(x)))
     total = 0.0
     while x < 10.0:  # recurrence: digamma(x + 1) = digamma(x) + 1 / x
         total -= 1.0 / x

@@ -44,6 +44,8 @@ def test_every_scalar_op_has_a_meaning():
         ("power", (NAN, 0.0), 1.0),
         ("power", (-2.0, 3.0), -8.0),
         ("power", (-2.0, 0.5), NAN),
+        ("power", (-0.0, 0.5), 0.0),
+        ("power", (-INF, 0.5), INF),
         ("atan2", (0.0, -0.0), math.pi),
         ("rsqrt", (0.0,), INF),
         ("log", (-1.0,), NAN),

@@ -10,6 +10,7 @@ import numpy as np
 from fnx.core.dtypes import FLOAT64, FLOATS
 
 STEP = 1e-5
+LONGEST_NOTE = 6000  # characters; drawn constants can be long
 Flat = Callable[[Sequence[np.ndarray]], Sequence[Any]]
 
 
@@ -42,11 +43,12 @@ def _explain(
     actual: np.ndarray, expected: np.ndarray, wrong: np.ndarray, error: Any, limit: float, note: Any
 ) -> str:
     first = tuple(int(i) for i in np.argwhere(wrong)[0])
-    worst = "" if error is None else f", worst error {np.nanmax(error):.3g}, allowed {limit:.3g}"
+    # NaN where a number was expected is the worst error
+    worst = "" if error is None else f", worst error {np.max(np.nan_to_num(error, nan=np.inf)):.3g}, allowed {limit:.3g}"
     return (
         f"{int(np.sum(wrong))} of {actual.size} elements differ{worst}; first at {list(first)}: "
-        f"{actual[first]!r}, expected {expected[first]!r}\nactual {actual.tolist()}\n"
-        f"expected {expected.tolist()}\n{note}"
+        f"{actual[first]!r}, expected {expected[first]!r}\nactual {actual}\n"
+        f"expected {expected}\n{str(note)[:LONGEST_NOTE]}"
     )
 
 
@@ -67,7 +69,7 @@ def assert_same_bits(actual: Sequence[Any], expected: Sequence[Any], note: Any =
         assert a.dtype == b.dtype, f"dtype {a.dtype}, expected {b.dtype}\n{note}"
         assert a.shape == b.shape, f"shape {a.shape}, expected {b.shape}\n{note}"
         same = (a != a) == (b != b)
-        assert same.all() and _bits(a) == _bits(b), f"bits differ:\n{a}\nexpected\n{b}\n{note}"
+        assert same.all() and _bits(a) == _bits(b), f"bits differ:\n{a}\nexpected\n{b}\n{str(note)[:LONGEST_NOTE]}"
 
 
 def _bits(x: np.ndarray) -> bytes:

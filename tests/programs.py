@@ -60,6 +60,15 @@ class Operand:
     value: Any = None
     link: int | None = None
 
+    def __repr__(self) -> str:
+        value = "" if self.value is None else f" {_short(self.value)}"
+        index = "" if self.index < 0 else f" {self.index}"
+        return f"{self.kind}{index}{value}" + ("" if self.link is None else f" + value {self.link}")
+
+
+def _short(x: Any) -> str:
+    return f"{x.dtype}{list(x.shape)} {np.array2string(np.asarray(x), threshold=30, edgeitems=2)}"
+
 
 @dataclass(frozen=True)
 class Step:
@@ -146,11 +155,11 @@ class Program:
 
     def __repr__(self) -> str:
         """The steps, for failure messages: enough to write the example by hand."""
-        lines = [f"inputs {[(i, x.tolist(), str(x.dtype)) for i, x in enumerate(self.inputs)]}"]
+        lines = [f"inputs {[_short(x) for x in self.inputs]}"]
         at = len(self.inputs)
         for step in self.steps:
             lines.append(f"{at}: {step.wrapper} {step.name} {step.params} of {list(step.operands)}")
-            at += len(step([np.asarray(x) for x in self._before(at)]))
+            at += len(step(self._before(at)))
         return "\n".join([self.note, *lines, f"outputs {self.outputs}"])
 
     def _before(self, at: int) -> list[Any]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 
-from fnx.api import jvp, linearize, make_jaxpr, vjp
+from fnx.api import jvp, linearize, make_jaxpr, vjp, vmap
 from fnx.core.evaluate import evaluate
 from fnx.core.verify import verify
+from fnx.lowering.lower import lower
 from fnx.transforms.linearize import linearize_jaxpr
 from fnx.transforms.transpose import transpose_jaxpr
+from fnx_xla_lite.hlo.interpret import interpret
 from tests.laws.drawing import each_smooth, examples
 from tests.oracles import (
     assert_all_close,
@@ -18,6 +21,7 @@ from tests.oracles import (
     directions,
     inner,
 )
+from tests.op_specs import SPECS
 from tests.strategies import ANY, FLOAT64_ONLY, SMOOTH, recipes
 
 
@@ -96,6 +100,34 @@ def test_a_linearised_function_is_linear_and_the_jvp(name, recipe):
 
 @each_smooth
 @examples(2)
+@given(recipe=recipes(SMOOTH, after=1))
+def test_a_linearised_function_transforms_like_any_other(name, recipe):
+    program = recipe.program(name, FLOAT64_ONLY)
+    check_push(program)
+
+
+def check_push(program):
+    """vmap, jvp, linearize and lowering of a linearised function, against its rows and itself."""
+    f, (t, u) = moves_of(program, 2)
+    _, push = linearize(f, *program.point)
+    expected = push(*u)
+    for _, found in (jvp(push, tuple(t), tuple(u)), _pushed_twice(push, t, u)):
+        assert_all_close(found, expected, 1e-9, program)
+    if t:
+        rows = vmap(push)(*[np.stack([a, b]) for a, b in zip(t, u, strict=True)])
+        assert_all_close([np.asarray(y)[1] for y in rows], expected, 1e-9, program)
+    jaxpr = make_jaxpr(push)(*u)
+    assert_all_close(interpret(lower(jaxpr), *u), expected, 1e-9, program)
+    assert_all_close(evaluate(jaxpr, *u), expected, 1e-9, program)
+
+
+def _pushed_twice(push, t, u):
+    outs, again = linearize(push, *t)
+    return outs, again(*u)
+
+
+@each_smooth
+@examples(2)
 @given(recipe=recipes(SMOOTH))
 def test_transposing_twice_is_the_identity(name, recipe):
     program = recipe.program(name, FLOAT64_ONLY)
@@ -113,3 +145,32 @@ def test_transposing_twice_is_the_identity(name, recipe):
     found = iter(evaluate(verify(again), *residuals, *given_ts))
     actual = [next(found) if a else np.zeros(y.shape) for a, y in zip(active, expected, strict=True)]
     assert_all_close(actual, expected, 1e-9, program)
+
+
+@pytest.mark.parametrize("name", [name for name, spec in SPECS.items() if spec.linear])
+@examples(4)
+@given(recipe=recipes(before=0, after=0))
+def test_transposes_of_linear_programs_pass_the_dot_product_test(name, recipe):
+    """<ct, f(t)> = <f^T(ct), t>, for operands in which the primitive is jointly linear."""
+    program = recipe.program(name, FLOAT64_ONLY)
+    (step,) = program.steps
+    for group in SPECS[name].linear:
+        chosen = [step.operands[i] for i in group]
+        if all(x.kind == "input" for x in chosen):
+            check_transpose(program, [x.index for x in chosen], recipe.seed)
+
+
+def check_transpose(program, places, seed):
+    jaxpr = make_jaxpr(program)(*program.inputs)
+    args, zeroed = list(program.inputs), list(program.inputs)
+    for i in places:
+        args[i] = directions(np.random.default_rng((seed, i)), [args[i]])[0]
+        zeroed[i] = np.zeros_like(args[i])
+    (y,), (offset,) = program(*args), program(*zeroed)
+    (ct,) = directions(np.random.default_rng(seed), [np.asarray(y)])
+    back, nonzero = transpose_jaxpr(jaxpr, [i in places for i in range(len(args))])
+    known = [x for i, x in enumerate(args) if i not in places]
+    found = iter(evaluate(verify(back), *known, ct))
+    cts = [next(found) if is_nonzero else None for is_nonzero in nonzero]
+    right = inner(cts, [args[i] for i in sorted(places)])
+    assert_close(inner([ct], [np.asarray(y) - np.asarray(offset)]), right, 1e-11, program)

@@ -36,7 +36,8 @@ ROOT = Path(__file__).resolve().parent.parent
 def environment(threads: int) -> dict[str, str]:
     """The environment of every process: the same threads, no cached kernels, this checkout first."""
     limits = {name: str(threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "FNX_NUM_THREADS")}
-    return {**os.environ, **limits, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu", "FNX_CACHE": "0"}
+    inherited = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}  # as installed packages are
+    return {**inherited, **limits, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu", "FNX_CACHE": "0"}
 
 
 class Worker:

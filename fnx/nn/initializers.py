@@ -50,6 +50,7 @@ def variance_scaling(scale: float, mode: str, distribution: str) -> Initializer:
         )
 
     def initialize(key: Any, shape: tuple[int, ...], dtype: Any = "float32") -> Any:
+        """Weights of ``shape``, fans last: random, with a variance that the fans decide."""
         fan_in, fan_out = fans(tuple(shape))
         fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[mode]
         deviation = math.sqrt(scale / max(1.0, fan))

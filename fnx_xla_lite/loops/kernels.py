@@ -15,9 +15,11 @@ from fnx_xla_lite.fusion.cost import is_split
 from fnx_xla_lite.hlo.ir import Computation, Instruction, Value
 from fnx_xla_lite.loops.elementwise import build_elementwise
 from fnx_xla_lite.loops.ir import Kernel
+from fnx_xla_lite.loops.nest import NotAffineError
 from fnx_xla_lite.loops.partial import build_first_stage, split_body
 from fnx_xla_lite.loops.products import build_product
 from fnx_xla_lite.loops.reductions import build_reduction
+from fnx_xla_lite.loops.separate import separate
 from fnx_xla_lite.loops.updates import build_update, is_update
 from fnx_xla_lite.loops.verify import verify
 from fnx_xla_lite.loops.windows import build_windows
@@ -57,9 +59,18 @@ class KernelBuilder:
             UnsupportedOpError: an instruction has no loops.
         """
         require_loops(body)
-        ops = {instr.op for instr in body.instructions}
         if all(result.type.size == 0 for result in body.results):
             return []
+        try:
+            return self._build(body, location)
+        except NotAffineError:
+            parts = separate(body)
+            if not parts:
+                raise
+        return [call for part in parts for call in self.build(part, location)]
+
+    def _build(self, body: Computation, location: str | None) -> list[Call]:
+        ops = {instr.op for instr in body.instructions}
         if any(is_update(i) for i in body.instructions):
             return [self._call(body, location, build_update)]
         if "reduce_window" in ops:

@@ -8,7 +8,7 @@ import shutil
 import tempfile
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 # Compiled kernels are kept for one run of the tests, and shared by its worker processes.
 OWN_CACHE = None if "FNX_CACHE_DIR" in os.environ else tempfile.mkdtemp(prefix="fnx-tests-")
@@ -21,6 +21,7 @@ _COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, Hea
 settings.register_profile("ci", max_examples=20, derandomize=True, database=None, **_COMMON)
 settings.register_profile("dev", max_examples=50, **_COMMON)
 settings.register_profile("deep", max_examples=1000, **_COMMON)
+settings.register_profile("unshrunk", settings.get_profile("ci"), phases=[Phase.explicit, Phase.generate])
 settings.load_profile(PROFILE)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from fnx.api import jvp, linearize, make_jaxpr, vjp, vmap
 from fnx.core.evaluate import evaluate
@@ -22,6 +23,7 @@ from tests.oracles import (
     inner,
 )
 from tests.op_specs import SPECS
+from tests.programs import WRAPPERS
 from tests.strategies import ANY, FLOAT64_ONLY, SMOOTH, recipes
 
 
@@ -119,6 +121,27 @@ def check_push(program):
     jaxpr = make_jaxpr(push)(*u)
     assert_all_close(interpret(lower(jaxpr), *u), expected, 1e-9, program)
     assert_all_close(evaluate(jaxpr, *u), expected, 1e-9, program)
+
+
+@each_smooth
+@examples(2)
+@given(recipe=recipes(SMOOTH), wrapper=st.sampled_from(sorted(set(WRAPPERS) - {"plain"})))
+def test_a_call_of_the_whole_program_changes_no_derivative(name, recipe, wrapper):
+    program = recipe.program(name, FLOAT64_ONLY).without_wrappers()
+    if not program.point:
+        return
+    f, (t, u) = moves_of(program, 2)
+    called = lambda *xs: tuple(WRAPPERS[wrapper](f)(*xs))
+    outs, pull_back = vjp(f, *program.point)
+    again, pull_called = vjp(called, *program.point)
+    cts = tuple(directions(np.random.default_rng(1), [np.asarray(y) for y in outs]))
+    note = f"{wrapper}\n{program!r}"
+    assert_all_close(again, outs, 1e-12, note)
+    assert_all_close(pull_called(cts), pull_back(cts), 1e-9, note)
+    slope, slope_called = (lambda *xs, g=g: jvp(g, xs, tuple(t))[1] for g in (f, called))
+    expected, found = (jvp(g, program.point, tuple(u)) for g in (slope, slope_called))
+    assert_all_close(found[0], expected[0], 1e-9, note)
+    assert_all_close(found[1], expected[1], 1e-8, note)
 
 
 def _pushed_twice(push, t, u):

@@ -22,6 +22,7 @@ from fnx_xla_lite.backends.cpu.emit_scope import Lanes, Scope
 from fnx_xla_lite.backends.cpu.emit_types import I64, POINTER, memory_type, stack
 from fnx_xla_lite.backends.cpu.expand import expand_matmul
 from fnx_xla_lite.backends.cpu.gemm import emit_matmul
+from fnx_xla_lite.backends.cpu.math_features import declare_features
 from fnx_xla_lite.backends.cpu.target import Target
 from fnx_xla_lite.hlo.dtypes import itemsize
 from fnx_xla_lite.loops import ir as loops
@@ -49,6 +50,7 @@ class KernelCode:
 
 def emit_kernel(module: ir.Module, kernel: loops.Kernel, target: Target, name: str) -> KernelCode:
     """Emit ``kernel`` into ``module`` under a name that begins with ``name``."""
+    declare_features(module, ("avx512",) if target.name == "avx512" else ())
     if len(kernel.body) == 1 and isinstance(kernel.body[0], loops.Matmul):
         return _emit_product(module, replace(kernel, name=name), kernel.body[0], target)
     return _emit_nest(module, expand_matmul(kernel), target, name)

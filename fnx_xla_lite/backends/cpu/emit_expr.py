@@ -20,6 +20,7 @@ from fnx_xla_lite.backends.cpu.emit_types import (
     splat,
     vector_of,
 )
+from fnx_xla_lite.backends.cpu.math_division import divide_lanes, prepare_divisor
 from fnx_xla_lite.backends.cpu.scalar import emit_scalar
 from fnx_xla_lite.hlo.dtypes import is_float
 from fnx_xla_lite.loops import ir as loops
@@ -69,9 +70,24 @@ def _emit(scope: Scope, expr: loops.Expr) -> ir.Value:
 
 def _emit_apply(scope: Scope, expr: loops.Apply) -> ir.Value:
     args = [emit_expr(scope, arg) for arg in expr.args]
+    if expr.op == "divide" and expr.dtype in ("f32", "f64") and scope.facts.target.fma:
+        top, under = args
+        if lanes_of(top.type) and not lanes_of(under.type):
+            return _divide_by_one(scope, expr, top, under)
     return apply(
         scope.builder, expr.op, args, [a.dtype for a in expr.args], expr.dtype, expr.detail
     )
+
+
+def _divide_by_one(scope: Scope, expr: loops.Apply, top: ir.Value, under: ir.Value) -> ir.Value:
+    """Lanes by a number that they share; its reciprocal is computed where the number is fixed."""
+    reads = scope.facts.reads(expr.args[1])
+    home = scope.home(reads.names, may_fault=reads.has_load)
+    cache, key = scope.levels[home].cache, ("divisor", under)
+    if key not in cache:
+        with scope.at(home):
+            cache[key] = prepare_divisor(scope.builder, under)
+    return divide_lanes(scope.builder, top, cache[key])
 
 
 def apply(

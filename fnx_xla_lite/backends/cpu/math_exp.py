@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from fnx_xla_lite.backends.cpu.math_features import has_scale, scale
 from fnx_xla_lite.backends.cpu.math_lanes import (
     BIAS,
     MANTISSA,
@@ -108,8 +109,15 @@ def exp_moderate(x: Lanes) -> Lanes:
     return exp_of_reduced(part) * two_to(part.count, x.dtype)
 
 
-def scaled(x: Lanes, count: Lanes) -> Lanes:
-    """Compute x 2^count, right into the subnormals: two factors take half the exponent each."""
+def scaled(x: Lanes, part: Reduced, halvings: int = 0) -> Lanes:
+    """Compute x 2^(k - halvings), right into the subnormals.
+
+    One instruction where the machine has it. Elsewhere two factors take half the exponent each, which gives the same bits: the
+    first product is exact, so that both ways round once.
+    """
+    if has_scale(x):
+        return scale(x, part.k - halvings if halvings else part.k)
+    count = part.count - halvings if halvings else part.count
     half = count.shift_logical(1)
     return x * two_to(half, x.dtype) * two_to(count - half, x.dtype)
 
@@ -118,8 +126,7 @@ def exp(x: Lanes, halvings: int = 0) -> Lanes:
     """e^x / 2^halvings."""
     low, high = EXP_RANGE[x.dtype]
     part = reduce_by_ln2(at_most(at_least(x, low), high))
-    count = part.count - halvings if halvings else part.count
-    return scaled(exp_of_reduced(part), count)
+    return scaled(exp_of_reduced(part), part, halvings)
 
 
 def exp_times(x: Lanes, tail: Lanes, factor: Lanes, factor_tail: Lanes) -> Lanes:
@@ -131,7 +138,7 @@ def exp_times(x: Lanes, tail: Lanes, factor: Lanes, factor_tail: Lanes) -> Lanes
     r = part.r + rest
     grown, lost = exp_in_two_parts(part._replace(r=r, tail=(part.r - r) + rest))
     product = fma(grown, factor, fma(lost, factor, grown * factor_tail))
-    return scaled(product, part.count)
+    return scaled(product, part)
 
 
 def expm1_in_two_parts(part: Reduced) -> tuple[Lanes, Lanes]:
@@ -172,7 +179,7 @@ def logistic(x: Lanes) -> Lanes:
     low, _ = EXP_RANGE[x.dtype]
     part = reduce_by_ln2(at_least(-x.call("fabs"), low))
     grown, lost = exp_in_two_parts(part)
-    e = scaled(grown, part.count)
+    e = scaled(grown, part)
     total = e + 1.0
     lost_total = e - (total - 1.0)
     reciprocal = 1.0 / total
@@ -180,7 +187,7 @@ def logistic(x: Lanes) -> Lanes:
     residual = fma(-reciprocal, total, 1.0) - lost_total * reciprocal
     corrected = fma(reciprocal, residual, reciprocal)
     product = fma(grown, corrected, lost * corrected)
-    return where(x < 0.0, scaled(product, part.count), corrected)
+    return where(x < 0.0, scaled(product, part), corrected)
 
 
 def tanh(x: Lanes) -> Lanes:

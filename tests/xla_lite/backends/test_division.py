@@ -1,0 +1,57 @@
+"""Lanes divided by one number: the same bits as IEEE division, for every kind of operand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fnx_xla_lite import Builder, compile
+
+ROWS, COLUMNS = 32, 1027
+BITS = {"f32": np.uint32, "f64": np.uint64}
+FLOATS = {"f32": np.float32, "f64": np.float64}
+
+
+@pytest.fixture(scope="module", params=["f32", "f64"])
+def division(request: pytest.FixtureRequest):
+    b = Builder("divide")
+    x, y = b.parameter((ROWS, COLUMNS), request.param), b.parameter((ROWS,), request.param)
+    run = compile(b.build(b.divide(x, b.broadcast_in_dim(y, (ROWS, COLUMNS), (0,)))))
+    return request.param, run
+
+
+def check(division, x: np.ndarray, y: np.ndarray) -> None:
+    dtype, run = division
+    with np.errstate(all="ignore"):
+        expected = x / y[:, None]
+    (found,) = run(x, y)
+    same = (found.view(BITS[dtype]) == expected.view(BITS[dtype])) | (np.isnan(found) & np.isnan(expected))
+    bad = np.argwhere(~same)
+    assert not len(bad), [(x[i, j], y[i], found[i, j], expected[i, j]) for i, j in bad[:3]]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_any_bits_by_any_bits(division, seed: int) -> None:
+    rng, bits, kind = np.random.default_rng(seed), BITS[division[0]], FLOATS[division[0]]
+    most = np.iinfo(bits).max
+    x = rng.integers(0, most, (ROWS, COLUMNS), dtype=bits, endpoint=True).view(kind)
+    check(division, x, rng.integers(0, most, ROWS, dtype=bits, endpoint=True).view(kind))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_moderate_numbers_with_long_significands(division, seed: int) -> None:
+    rng, bits, kind = np.random.default_rng(seed), BITS[division[0]], FLOATS[division[0]]
+    spread = np.finfo(kind).nmant
+    one = np.ones((), kind).view(bits)
+    x = (rng.integers(0, 1 << spread, (ROWS, COLUMNS), dtype=bits) | one).view(kind)
+    y = (np.full((), 2, kind).view(bits) - rng.integers(1, 64, ROWS, dtype=bits)).view(kind)
+    check(division, x * np.exp2(rng.integers(-50, 50, x.shape)).astype(kind), y)
+
+
+def test_corners(division) -> None:
+    kind = FLOATS[division[0]]
+    tiny, huge = np.finfo(kind).smallest_subnormal, np.finfo(kind).max
+    values = np.array([0.0, -0.0, 1.0, -1.0, tiny, -tiny, huge, -huge, np.inf, -np.inf, np.nan, 3.0, 1e-30, 2.0**60, 2.0**-60], kind)
+    x = np.resize(values, (ROWS, COLUMNS))
+    check(division, x, np.resize(values, ROWS))
+    check(division, np.zeros_like(x), np.resize(values, ROWS))

@@ -22,7 +22,11 @@ from typing import Any
 
 from benchmarks.peers import data
 
-FRESH = {"import": "import", "first": "first call of the MLP train step", "memory": "peak memory of MLP training"}
+FRESH = {
+    "import": "import",
+    "first": "first call of the MLP train step",
+    "memory": "peak memory of MLP training",
+}
 CASES = (
     "dispatch of jit(x + 1)", "eager a + b, 8 floats", "chain of 9, 1e6", "chain of 9, 1e7",
     "sum, 4096x4096", "sum of rows, 4096x4096", "sum of columns, 4096x4096",
@@ -35,9 +39,25 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def environment(threads: int) -> dict[str, str]:
     """The environment of every process: the same threads, no cached kernels, this checkout first."""
-    limits = {name: str(threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "FNX_NUM_THREADS")}
-    inherited = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}  # as installed packages are
-    return {**inherited, **limits, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu", "FNX_CACHE": "0"}
+    limits = {
+        name: str(threads)
+        for name in (
+            "OMP_NUM_THREADS",
+            "OPENBLAS_NUM_THREADS",
+            "MKL_NUM_THREADS",
+            "FNX_NUM_THREADS",
+        )
+    }
+    inherited = {
+        k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"
+    }  # as installed packages are
+    return {
+        **inherited,
+        **limits,
+        "PYTHONPATH": str(ROOT),
+        "JAX_PLATFORMS": "cpu",
+        "FNX_CACHE": "0",
+    }
 
 
 class Worker:
@@ -66,7 +86,9 @@ class Worker:
         self.process.wait(timeout=60)
 
 
-def measure_case(case: str, workers: dict[str, Worker], rounds: int, seconds: float) -> dict[str, list[float]]:
+def measure_case(
+    case: str, workers: dict[str, Worker], rounds: int, seconds: float
+) -> dict[str, list[float]]:
     """Seconds of a call, for every framework that has the case, round by round."""
     has = [name for name, worker in workers.items() if worker.ask(prepare=case).get("has")]
     times: dict[str, list[float]] = {name: [] for name in has}
@@ -79,12 +101,20 @@ def measure_case(case: str, workers: dict[str, Worker], rounds: int, seconds: fl
     return times
 
 
-def measure_fresh(kind: str, pythons: dict[str, str], rounds: int, threads: int) -> dict[str, list[float]]:
+def measure_fresh(
+    kind: str, pythons: dict[str, str], rounds: int, threads: int
+) -> dict[str, list[float]]:
     """What new processes pay, round by round."""
-    values: dict[str, list[float]] = {name: [] for name in pythons if name != "numpy" and (name != "torch.compile" or kind == "first")}
+    values: dict[str, list[float]] = {
+        name: []
+        for name in pythons
+        if name != "numpy" and (name != "torch.compile" or kind == "first")
+    }
     for _ in range(rounds):
         for name in values:
-            with tempfile.TemporaryDirectory() as folder:  # no framework finds its own cached kernels
+            with (
+                tempfile.TemporaryDirectory() as folder
+            ):  # no framework finds its own cached kernels
                 caches = {"TORCHINDUCTOR_CACHE_DIR": folder, "FNX_CACHE_DIR": folder}
                 done = subprocess.run(
                     [pythons[name], "-m", "benchmarks.fresh", name, kind], cwd=ROOT, text=True,
@@ -126,13 +156,24 @@ def _time(value: float) -> str:
 
 def arguments() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cases", default="", help="only cases that contain one of these texts, comma separated")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--cases", default="", help="only cases that contain one of these texts, comma separated"
+    )
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=0.3, help="timing of one framework in one round")
+    parser.add_argument(
+        "--seconds", type=float, default=0.3, help="timing of one framework in one round"
+    )
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--peers", default="jax,torch,torch.compile,numpy")
-    parser.add_argument("--python", action="append", default=[], help="FRAMEWORK=interpreter, where it is not this one")
+    parser.add_argument(
+        "--python",
+        action="append",
+        default=[],
+        help="FRAMEWORK=interpreter, where it is not this one",
+    )
     parser.add_argument("--json", type=Path, help="keep the figures here")
     return parser.parse_args()
 
@@ -142,9 +183,11 @@ def main() -> None:
     args = arguments()
     names = ["fnx", *filter(None, args.peers.split(","))]
     chosen = dict(pair.split("=", 1) for pair in args.python)
-    pythons = {name: chosen.get(name, chosen.get(name.split(".")[0], sys.executable)) for name in names}
+    pythons = {
+        name: chosen.get(name, chosen.get(name.split(".")[0], sys.executable)) for name in names
+    }
     wanted = [w for w in args.cases.split(";" if ";" in args.cases else ",") if w]
-    matches = lambda case: not wanted or any(w in case for w in wanted)  # noqa: E731
+    matches = lambda case: not wanted or any(w in case for w in wanted)
     print(f"{'':34}" + "".join(f"{n:>11}" for n in names) + f"{'/jax':>8}{'/best':>8}", flush=True)
     table: dict[str, dict[str, list[float]]] = {}
     workers = {name: Worker(name, python, args.threads) for name, python in pythons.items()}
@@ -158,7 +201,11 @@ def main() -> None:
             table[case] = measure_fresh(kind, pythons, args.rounds, args.threads)
             print(show(case, table[case], names), flush=True)
     if args.json:
-        machine = {"processor": platform.processor() or platform.machine(), "threads": args.threads, "date": time.strftime("%Y-%m-%d")}
+        machine = {
+            "processor": platform.processor() or platform.machine(),
+            "threads": args.threads,
+            "date": time.strftime("%Y-%m-%d"),
+        }
         rows = {case: {"values": times, "ratios": ratios(times)} for case, times in table.items()}
         args.json.write_text(json.dumps({"machine": machine, "rows": rows}, indent=1) + "\n")
 

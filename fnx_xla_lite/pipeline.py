@@ -130,7 +130,10 @@ def _check(step: Pass, module: HloModule) -> None:
 
 
 def _executable(
-    source: HloModule, program: Program, native: NativeProgram, before: Mapping[str, Callable[[], str]]
+    source: HloModule,
+    program: Program,
+    native: NativeProgram,
+    before: Mapping[str, Callable[[], str]],
 ) -> Executable:
     """The executable, whose stage texts are made when somebody looks at them."""
 

@@ -17,11 +17,16 @@ if OWN_CACHE is not None:
 
 PROFILE = os.environ.get("FNX_TEST_PROFILE", "ci")
 
-_COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large]}
+_COMMON = {
+    "deadline": None,
+    "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large],
+}
 settings.register_profile("ci", max_examples=20, derandomize=True, database=None, **_COMMON)
 settings.register_profile("dev", max_examples=50, **_COMMON)
 settings.register_profile("deep", max_examples=1000, **_COMMON)
-settings.register_profile("unshrunk", settings.get_profile("ci"), phases=[Phase.explicit, Phase.generate])
+settings.register_profile(
+    "unshrunk", settings.get_profile("ci"), phases=[Phase.explicit, Phase.generate]
+)
 settings.load_profile(PROFILE)
 
 
@@ -31,7 +36,11 @@ def pytest_unconfigure() -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--update-golden", action="store_true", help="write the expected texts under tests/golden anew")
+    parser.addoption(
+        "--update-golden",
+        action="store_true",
+        help="write the expected texts under tests/golden anew",
+    )
 
 
 @pytest.fixture
@@ -43,7 +52,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     reasons = {
         "slow": None if PROFILE == "deep" else "slow: FNX_TEST_PROFILE=deep runs it",
         "gpu": None if importlib.util.find_spec("cupy") else "needs CuPy and a CUDA device",
-        "peers": None if importlib.util.find_spec("jax") else "needs JAX and PyTorch: pip install '.[bench]'",
+        "peers": None
+        if importlib.util.find_spec("jax")
+        else "needs JAX and PyTorch: pip install '.[bench]'",
     }
     for item in items:
         for marker, reason in reasons.items():

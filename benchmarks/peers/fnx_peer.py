@@ -16,7 +16,6 @@ def set_threads(threads: int) -> None:
 def cases() -> dict[str, Any]:
     """The functional cases on fnx."""
     import fnx  # noqa: PLC0415
-
     from benchmarks.peers import functional  # noqa: PLC0415
 
     return functional.cases(

@@ -57,7 +57,7 @@ def train_step(f: Any, sizes: tuple[int, ...]) -> tuple[Any, Any]:
     loss = squared_error if tiny else cross_entropy
     batch = data.tiny_batch() if tiny else data.mlp_batch(sizes, 128)
     params = f.tree.map(f.asarray, data.mlp_params(sizes))
-    zeros = lambda: f.tree.map(lambda p: f.asarray(p * 0), data.mlp_params(sizes))  # noqa: E731
+    zeros = lambda: f.tree.map(lambda p: f.asarray(p * 0), data.mlp_params(sizes))
     state = (f.asarray(data.normal(1)[0] * 0), zeros(), zeros())
     step = f.jit(lambda *args: adam(f, loss, *args), donate_argnums=(0, 1))
     return step, (params, state, *map(f.asarray, batch))
@@ -111,16 +111,24 @@ def cases(f: SimpleNamespace) -> dict[str, Case]:
         "chain of 9, 1e6": lambda: jitted(chain, data.normal(10**6), data.normal(10**6, seed=1)),
         "chain of 9, 1e7": lambda: jitted(chain, data.normal(10**7), data.normal(10**7, seed=1)),
         "sum, 4096x4096": lambda: jitted(xp.sum, data.normal(4096, 4096)),
-        "sum of rows, 4096x4096": lambda: jitted(lambda x: xp.sum(x, axis=1), data.normal(4096, 4096)),
-        "sum of columns, 4096x4096": lambda: jitted(lambda x: xp.sum(x, axis=0), data.normal(4096, 4096)),
+        "sum of rows, 4096x4096": lambda: jitted(
+            lambda x: xp.sum(x, axis=1), data.normal(4096, 4096)
+        ),
+        "sum of columns, 4096x4096": lambda: jitted(
+            lambda x: xp.sum(x, axis=0), data.normal(4096, 4096)
+        ),
         "MLP train step": lambda: steps(f, data.MLP_SIZES, 1),
         "tiny MLP, 10,000 steps": lambda: steps(f, data.TINY_SIZES, data.TINY_STEPS),
     }
     for n in data.GEMM_SIZES:
-        table[f"GEMM {n}"] = lambda n=n: jitted(lambda a, b: a @ b, data.normal(n, n), data.normal(n, n, seed=1))
+        table[f"GEMM {n}"] = lambda n=n: jitted(
+            lambda a, b: a @ b, data.normal(n, n), data.normal(n, n, seed=1)
+        )
     for rows in data.ROWS:
         table[f"softmax, {rows}x1024"] = lambda rows=rows: jitted(softmax, data.normal(rows, 1024))
-        table[f"layer norm, {rows}x1024"] = lambda rows=rows: jitted(layer_norm, data.normal(rows, 1024))
+        table[f"layer norm, {rows}x1024"] = lambda rows=rows: jitted(
+            layer_norm, data.normal(rows, 1024)
+        )
         table[f"GELU + layer norm, {rows}x1024"] = lambda rows=rows: jitted(
             lambda x: layer_norm(gelu(x)), data.normal(rows, 1024)
         )

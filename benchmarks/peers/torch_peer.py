@@ -93,10 +93,14 @@ def cases(compiled: bool = False) -> dict[str, Any]:
     if not compiled:
         table["eager a + b, 8 floats"] = eager
     for n in data.GEMM_SIZES:
-        table[f"GEMM {n}"] = lambda n=n: case(lambda a, b: a @ b, data.normal(n, n), data.normal(n, n, seed=1))
+        table[f"GEMM {n}"] = lambda n=n: case(
+            lambda a, b: a @ b, data.normal(n, n), data.normal(n, n, seed=1)
+        )
     for rows in data.ROWS:
-        x = lambda rows=rows: data.normal(rows, 1024)  # noqa: E731
+        x = lambda rows=rows: data.normal(rows, 1024)
         table[f"softmax, {rows}x1024"] = lambda x=x: case(lambda x: torch.softmax(x, 1), x())
-        table[f"layer norm, {rows}x1024"] = lambda x=x: case(lambda x: functional.layer_norm(x, (1024,)), x())
+        table[f"layer norm, {rows}x1024"] = lambda x=x: case(
+            lambda x: functional.layer_norm(x, (1024,)), x()
+        )
         table[f"GELU + layer norm, {rows}x1024"] = lambda x=x: case(gelu_norm, x())
     return table

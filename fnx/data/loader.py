@@ -54,7 +54,9 @@ class DataLoader:
         self._leaves = [np.asarray(leaf) for leaf in leaves]
         self._examples = _examples(self._leaves)
         if batch_size < 1 or prefetch < 0:
-            raise FnxValueError(f"DataLoader: batch_size {batch_size} must be at least 1, prefetch {prefetch} at least 0")
+            raise FnxValueError(
+                f"DataLoader: batch_size {batch_size} must be at least 1, prefetch {prefetch} at least 0"
+            )
         self.batch_size = batch_size
         self.drop_last = drop_last
         self._seed = None if key is None else np.asarray(key).astype(np.uint32).ravel().tolist()
@@ -90,10 +92,14 @@ class DataLoader:
 
 def _examples(leaves: list[np.ndarray]) -> int:
     if not leaves or any(leaf.ndim == 0 for leaf in leaves):
-        raise FnxTypeError("DataLoader: every array needs a leading axis of examples, and there must be one array at least")
+        raise FnxTypeError(
+            "DataLoader: every array needs a leading axis of examples, and there must be one array at least"
+        )
     sizes = {len(leaf) for leaf in leaves}
     if len(sizes) > 1:
-        raise FnxValueError(f"DataLoader: arrays must have equally many examples, got {[leaf.shape for leaf in leaves]}")
+        raise FnxValueError(
+            f"DataLoader: arrays must have equally many examples, got {[leaf.shape for leaf in leaves]}"
+        )
     return sizes.pop()
 
 
@@ -117,7 +123,7 @@ def _ahead(batches: Iterator[Any], depth: int) -> Iterator[Any]:
                 if not put((batch, None)):
                     return
             put((_END, None))
-        except BaseException as error:  # noqa: BLE001  it is raised again where the batch was wanted
+        except BaseException as error:
             put((_END, error))
 
     thread = threading.Thread(target=work, name="fnx-loader", daemon=True)

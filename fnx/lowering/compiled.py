@@ -35,7 +35,7 @@ class Compiled:
         executable: the compiler's product: stages, memory plan, native entry.
     """
 
-    __slots__ = ("__weakref__", "_in_avals", "_out_avals", "_gives", "call", "executable", "name")
+    __slots__ = ("__weakref__", "_gives", "_in_avals", "_out_avals", "call", "executable", "name")
 
     def __init__(self, jaxpr: Jaxpr, name: str, donated: tuple[bool, ...]) -> None:
         self.name = name

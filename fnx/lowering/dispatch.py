@@ -63,7 +63,9 @@ def specialise(
     for i, (parameter, treedef) in enumerate(zip(parameters, arguments, strict=True)):
         if treedef is None:
             kind, value = w.name(type(statics[i])), w.name(statics[i])
-            w.unless(f"{parameter} is {value} or (type({parameter}) is {kind} and {parameter} == {value})")
+            w.unless(
+                f"{parameter} is {value} or (type({parameter}) is {kind} and {parameter} == {value})"
+            )
         else:
             _take_apart(w, treedef, parameter, leaves)
     w.names["convert"] = convert
@@ -100,11 +102,15 @@ def _take_apart(w: _Writer, treedef: TreeDef, value: str, leaves: list[str]) -> 
             w.lines.append(f"  {targets}= {value}")
     elif kind is dict:
         w.unless(f"type({value}) is dict and len({value}) == {len(names)}")
-        w.lines += [f"  {n} = {value}[{w.name(key)}]" for n, key in zip(names, treedef.meta, strict=True)]
+        w.lines += [
+            f"  {n} = {value}[{w.name(key)}]" for n, key in zip(names, treedef.meta, strict=True)
+        ]
     else:
         children, meta = w.fresh(), w.fresh()
         w.unless(f"type({value}) is {w.name(kind)}")
-        w.lines.append(f"  {children}, {meta} = {w.name(tree.container_functions(kind)[0])}({value})")
+        w.lines.append(
+            f"  {children}, {meta} = {w.name(tree.container_functions(kind)[0])}({value})"
+        )
         w.unless(f"{meta} == {w.name(treedef.meta)}")
         if names:
             w.lines.append(f"  {targets}= {children}")
@@ -125,7 +131,11 @@ def _put_together(w: _Writer, treedef: TreeDef, results: Any) -> str:
     if kind is list:
         return f"[{joined}]"
     if kind is dict:
-        return "{" + ", ".join(f"{w.name(k)}: {c}" for k, c in zip(treedef.meta, children, strict=True)) + "}"
+        return (
+            "{"
+            + ", ".join(f"{w.name(k)}: {c}" for k, c in zip(treedef.meta, children, strict=True))
+            + "}"
+        )
     if _is_namedtuple(kind):
         return f"{w.name(kind)}({joined})"
     return f"{w.name(tree.container_functions(kind)[1])}({w.name(treedef.meta)}, ({joined}))"

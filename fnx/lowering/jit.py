@@ -217,7 +217,9 @@ class Jitted:
             static = self._options.static_positions
             structures = [None if i in static else next(moving) for i in range(len(args))]
             values = {i: args[i] for i in static if i < len(args)}
-            flat = functools.partial(program.call, *traced.consts) if traced.consts else program.call
+            flat = (
+                functools.partial(program.call, *traced.consts) if traced.consts else program.call
+            )
             path = specialise(structures, values, traced.out_tree, flat, MISS, foreign, _leaf)
             self._paths[key, foreign] = path
         self._last = path
@@ -240,7 +242,9 @@ class Jitted:
                     source=user_source(),
                     hint="Static arguments are part of the signature: use tuples for lists, or pass arrays as ordinary arguments.",
                 )
-        return FnxTypeError(f"{self._name}: the structure of the arguments cannot be hashed", source=user_source())
+        return FnxTypeError(
+            f"{self._name}: the structure of the arguments cannot be hashed", source=user_source()
+        )
 
 
 def _leaf(x: Any) -> Any:
@@ -248,7 +252,9 @@ def _leaf(x: Any) -> Any:
     return as_array(x) if is_value(x) else x
 
 
-def _with_statics(fun: Callable[..., Any], statics: Sequence[tuple[int | str, Any]]) -> Callable[..., Any]:
+def _with_statics(
+    fun: Callable[..., Any], statics: Sequence[tuple[int | str, Any]]
+) -> Callable[..., Any]:
     """``fun`` with its static arguments put back in their places."""
     named_statics = {where: value for where, value in statics if isinstance(where, str)}
 
@@ -288,10 +294,10 @@ def _by_position_and_name(
     for name in names:
         if name not in known and not any_named:
             raise FnxTypeError(
-                f"jit: {what}_argnames has {name!r}, but the function's arguments are {sorted(known)}", source=user_source()
+                f"jit: {what}_argnames has {name!r}, but the function's arguments are {sorted(known)}",
+                source=user_source(),
             )
     positions = {p + len(order) if p < 0 else p for p in positions}
     names |= {order[p] for p in positions if p < len(order)}
     positions |= {order.index(n) for n in names if n in order}
     return frozenset(positions), frozenset(names)
-

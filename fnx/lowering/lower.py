@@ -36,7 +36,5 @@ def lower(jaxpr: Jaxpr, name: str = "main", donated: Iterable[int] = ()) -> HloM
     return builder.build(*lower_eqns(builder, jaxpr, consts, inputs))
 
 
-def _constant(builder: Builder, value: Any) -> Any:  # noqa: ANN401
+def _constant(builder: Builder, value: Any) -> Any:
     return builder.constant(np.asarray(as_buffer(value)))
-
-

@@ -14,7 +14,10 @@ def set_threads(count: int) -> None:
         FnxValueError: ``count`` is not a positive whole number.
     """
     if not isinstance(count, int) or isinstance(count, bool) or count < 1:
-        raise FnxValueError(f"set_threads: the number of threads must be 1 or more, got {count!r}", source=user_source())
+        raise FnxValueError(
+            f"set_threads: the number of threads must be 1 or more, got {count!r}",
+            source=user_source(),
+        )
     fnx_xla_lite.set_threads(count)
 
 

@@ -79,7 +79,20 @@ def log_softmax(x: Any, axis: int = -1) -> Any:
 
 ACTIVATIONS: dict[str, Activation] = {
     f.__name__: f
-    for f in (identity, relu, leaky_relu, elu, selu, sigmoid, silu, softplus, gelu, tanh, softmax, log_softmax)
+    for f in (
+        identity,
+        relu,
+        leaky_relu,
+        elu,
+        selu,
+        sigmoid,
+        silu,
+        softplus,
+        gelu,
+        tanh,
+        softmax,
+        log_softmax,
+    )
 }
 
 
@@ -95,6 +108,7 @@ def resolve(activation: str | Activation | None) -> Activation:
         return activation
     if activation not in ACTIVATIONS:
         raise FnxValueError(
-            f"no activation is called {activation!r}", hint=f"Known: {', '.join(sorted(ACTIVATIONS))}; or pass a function."
+            f"no activation is called {activation!r}",
+            hint=f"Known: {', '.join(sorted(ACTIVATIONS))}; or pass a function.",
         )
     return ACTIVATIONS[activation]

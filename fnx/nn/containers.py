@@ -41,7 +41,9 @@ class Sequential(Module):
         return Sequential(*chosen) if isinstance(index, slice) else chosen
 
 
-def mlp(sizes: Sequence[int], *, activation: str | Activation = "relu", dtype: Any = "float32", key: Any) -> Sequential:
+def mlp(
+    sizes: Sequence[int], *, activation: str | Activation = "relu", dtype: Any = "float32", key: Any
+) -> Sequential:
     """A multi-layer perceptron: Dense layers with ``activation`` between them and none after the last.
 
     Args:

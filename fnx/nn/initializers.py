@@ -74,7 +74,9 @@ _HALF_LINEAR = frozenset({"relu", "leaky_relu", "elu", "gelu", "silu", "softplus
 
 def for_activation(activation: Any) -> Initializer:
     """The initialiser that keeps variance through ``activation``: He for rectifiers, LeCun for SELU, else Glorot."""
-    name = activation if isinstance(activation, str) else getattr(activation, "__name__", "identity")
+    name = (
+        activation if isinstance(activation, str) else getattr(activation, "__name__", "identity")
+    )
     if name in _HALF_LINEAR:
         return he_normal
     return lecun_normal if name == "selu" else glorot_uniform

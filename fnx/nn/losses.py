@@ -34,7 +34,9 @@ def cross_entropy(logits: Any, labels: Any, *, reduction: str = "mean") -> Any:
         )
     classes = fnp.arange(logits.shape[-1], dtype=labels.dtype)
     hot = labels[..., None] == classes
-    return _reduce(-fnp.sum(fnp.where(hot, log_probs, fnp.zeros_like(log_probs)), axis=-1), reduction)
+    return _reduce(
+        -fnp.sum(fnp.where(hot, log_probs, fnp.zeros_like(log_probs)), axis=-1), reduction
+    )
 
 
 def mse(predictions: Any, targets: Any, *, reduction: str = "mean") -> Any:

@@ -12,10 +12,12 @@ from typing import Any, ClassVar, Self, dataclass_transform
 
 from fnx import tree
 
-_STATIC_TYPE = re.compile(r"^(int|float|bool|str|bytes|None|Callable|tuple\[(int|float|bool|str)\b|np\.dtype|type)\b")
+_STATIC_TYPE = re.compile(
+    r"^(int|float|bool|str|bytes|None|Callable|tuple\[(int|float|bool|str)\b|np\.dtype|type)\b"
+)
 
 
-def static(**options: Any) -> Any:  # noqa: ANN401  a dataclass field, as the type checker must believe
+def static(**options: Any) -> Any:
     """A field that belongs to the structure, whatever its annotation; its values must be hashable.
 
     Args:
@@ -44,7 +46,7 @@ class Module:
     _child_names: ClassVar[tuple[str, ...]] = ()
     _static_names: ClassVar[tuple[str, ...]] = ()
 
-    def __init_subclass__(cls, **options: Any) -> None:  # noqa: ANN401
+    def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         if cls.__mro__[1]._child_names or cls.__mro__[1]._static_names:
             raise TypeError(
@@ -58,7 +60,7 @@ class Module:
         cls._child_names = tuple(f.name for f in fields if not _is_static(f))
         tree.register(cls, _flatten, _unflattener(cls), _flatten_with_keys)
 
-    def build(self, **fields: Any) -> None:  # noqa: ANN401
+    def build(self, **fields: Any) -> None:
         """Set every field, once, at the end of a hand-written ``__init__``.
 
         Raises:
@@ -66,12 +68,16 @@ class Module:
         """
         names = {*self._child_names, *self._static_names}
         if fields.keys() != names:
-            raise TypeError(f"{type(self).__name__} has the fields {sorted(names)}, got {sorted(fields)}")
+            raise TypeError(
+                f"{type(self).__name__} has the fields {sorted(names)}, got {sorted(fields)}"
+            )
         if self.__dict__:
-            raise TypeError(f"this {type(self).__name__} is built already; use .replace(...) for a changed copy")
+            raise TypeError(
+                f"this {type(self).__name__} is built already; use .replace(...) for a changed copy"
+            )
         self.__dict__.update(fields)
 
-    def replace(self, **changes: Any) -> Self:  # noqa: ANN401
+    def replace(self, **changes: Any) -> Self:
         """A copy with some fields changed, as ``dataclasses.replace``, whatever ``__init__`` looks like.
 
         Raises:
@@ -79,26 +85,36 @@ class Module:
         """
         unknown = changes.keys() - self.__dict__.keys()
         if unknown:
-            raise TypeError(f"{type(self).__name__} has no field {sorted(unknown)}, only {sorted(self.__dict__)}")
+            raise TypeError(
+                f"{type(self).__name__} has no field {sorted(unknown)}, only {sorted(self.__dict__)}"
+            )
         copy = object.__new__(type(self))
         copy.__dict__.update(self.__dict__, **changes)
         return copy
 
     def __repr__(self) -> str:
-        fields = ", ".join(f"{name}={_brief(getattr(self, name))}" for name in self.__dataclass_fields__)
+        fields = ", ".join(
+            f"{name}={_brief(getattr(self, name))}" for name in self.__dataclass_fields__
+        )
         return f"{type(self).__name__}({fields})"
 
 
 def _is_static(field: dataclasses.Field[Any]) -> bool:
     if "static" in field.metadata:
         return bool(field.metadata["static"])
-    kind = field.type if isinstance(field.type, str) else getattr(field.type, "__name__", str(field.type))
+    kind = (
+        field.type
+        if isinstance(field.type, str)
+        else getattr(field.type, "__name__", str(field.type))
+    )
     return _STATIC_TYPE.match(kind) is not None
 
 
 def _flatten(module: Module) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     values = module.__dict__
-    return tuple([values[n] for n in module._child_names]), tuple([values[n] for n in module._static_names])
+    return tuple([values[n] for n in module._child_names]), tuple(
+        [values[n] for n in module._static_names]
+    )
 
 
 def _flatten_with_keys(module: Module) -> tuple[tuple[tuple[str, Any], ...], tuple[Any, ...]]:
@@ -106,7 +122,7 @@ def _flatten_with_keys(module: Module) -> tuple[tuple[tuple[str, Any], ...], tup
     return tuple(zip((f".{n}" for n in module._child_names), children, strict=True)), aux
 
 
-def _unflattener(cls: type[Module]) -> Any:  # noqa: ANN401
+def _unflattener(cls: type[Module]) -> Any:
     def unflatten(aux: tuple[Any, ...], children: tuple[Any, ...]) -> Module:
         module = object.__new__(cls)
         module.__dict__.update(zip(cls._child_names, children, strict=True))
@@ -116,6 +132,6 @@ def _unflattener(cls: type[Module]) -> Any:  # noqa: ANN401
     return unflatten
 
 
-def _brief(value: Any) -> str:  # noqa: ANN401
+def _brief(value: Any) -> str:
     aval = getattr(value, "aval", None)
     return repr(aval) if aval is not None else getattr(value, "__qualname__", None) or repr(value)

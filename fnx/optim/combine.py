@@ -16,7 +16,9 @@ class Chain(Optimizer):
         """The states of the parts."""
         return tuple(part.init(params) for part in self.parts)
 
-    def update(self, grads: Any, state: tuple[Any, ...], params: Any = None) -> tuple[Any, tuple[Any, ...]]:
+    def update(
+        self, grads: Any, state: tuple[Any, ...], params: Any = None
+    ) -> tuple[Any, tuple[Any, ...]]:
         """Run the parts in order."""
         states = []
         for part, part_state in zip(self.parts, state, strict=True):

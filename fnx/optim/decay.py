@@ -26,6 +26,7 @@ class AddDecayedWeights(Optimizer):
         """
         if params is None:
             raise FnxValueError(
-                "weight decay needs the parameters", hint="Write optimizer.update(grads, state, params)."
+                "weight decay needs the parameters",
+                hint="Write optimizer.update(grads, state, params).",
             )
         return tree.map(lambda g, p: (g + self.rate * p).astype(g.dtype), grads, params), state

@@ -24,7 +24,9 @@ class Momentum(Optimizer):
         """An empty sum."""
         return MomentumState(zeros_like_params(params))
 
-    def update(self, grads: Any, state: MomentumState, params: Any = None) -> tuple[Any, MomentumState]:
+    def update(
+        self, grads: Any, state: MomentumState, params: Any = None
+    ) -> tuple[Any, MomentumState]:
         """Add the gradients to the sum."""
         trace = tree.map(lambda t, g: (self.decay * t + g).astype(t.dtype), state.trace, grads)
         if not self.nesterov:

@@ -23,13 +23,24 @@ def adam(learning_rate: Any = 1e-3, *, b1: Any = 0.9, b2: Any = 0.999, eps: Any 
 
 
 def adamw(
-    learning_rate: Any = 1e-3, *, b1: Any = 0.9, b2: Any = 0.999, eps: Any = 1e-8, weight_decay: Any = 1e-2
+    learning_rate: Any = 1e-3,
+    *,
+    b1: Any = 0.9,
+    b2: Any = 0.999,
+    eps: Any = 1e-8,
+    weight_decay: Any = 1e-2,
 ) -> Chain:
     """Adam with decoupled weight decay (Loshchilov & Hutter 2019)."""
-    return chain(ScaleByAdam(b1, b2, eps), AddDecayedWeights(weight_decay), ScaleByLearningRate(learning_rate))
+    return chain(
+        ScaleByAdam(b1, b2, eps),
+        AddDecayedWeights(weight_decay),
+        ScaleByLearningRate(learning_rate),
+    )
 
 
-def rmsprop(learning_rate: Any, *, decay: Any = 0.9, eps: Any = 1e-8, momentum: Any = None) -> Chain:
+def rmsprop(
+    learning_rate: Any, *, decay: Any = 0.9, eps: Any = 1e-8, momentum: Any = None
+) -> Chain:
     """RMSProp (Tieleman & Hinton 2012), with momentum on the scaled gradients if given."""
     parts = () if momentum is None else (Momentum(momentum),)
     return chain(ScaleByRms(decay, eps), *parts, ScaleByLearningRate(learning_rate))

@@ -60,7 +60,9 @@ class ScaleByAdam(Optimizer):
         """Zero moments."""
         return MomentsState(_zero_count(), zeros_like_params(params), zeros_like_params(params))
 
-    def update(self, grads: Any, state: MomentsState, params: Any = None) -> tuple[Any, MomentsState]:
+    def update(
+        self, grads: Any, state: MomentsState, params: Any = None
+    ) -> tuple[Any, MomentsState]:
         """Move the moments towards the gradients."""
         count = state.count + 1
         mean = tree.map(lambda m, g: _mix(self.b1, m, g), state.mean, grads)
@@ -69,7 +71,10 @@ class ScaleByAdam(Optimizer):
         mean_scale, square_scale = 1 / (1 - self.b1**steps), 1 / (1 - self.b2**steps)
 
         def direction(m: Any, v: Any) -> Any:
-            corrected, root = m * mean_scale.astype(m.dtype), fnp.sqrt(v * square_scale.astype(v.dtype))
+            corrected, root = (
+                m * mean_scale.astype(m.dtype),
+                fnp.sqrt(v * square_scale.astype(v.dtype)),
+            )
             return (corrected / (root + self.eps)).astype(m.dtype)
 
         return tree.map(direction, mean, square), MomentsState(count, mean, square)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,7 +83,10 @@ def native_call(layout: ArrayLayout, plan: CallPlan) -> Callable[..., Any]:
     struct, objects = _pack(layout, plan)
     self = (struct, *objects, plan)
     new = ctypes.pythonapi.PyCFunction_NewEx
-    new.restype, new.argtypes = ctypes.py_object, [ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p]
+    new.restype, new.argtypes = (
+        ctypes.py_object,
+        [ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p],
+    )
     return new(support.method_address, self, None)
 
 
@@ -112,12 +115,22 @@ def _pack(layout: ArrayLayout, plan: CallPlan) -> tuple[bytes, tuple[Any, ...]]:
     dims: list[int] = []
     for j, (aval, descr) in enumerate(zip(plan.out_avals, descrs, strict=True)):
         where = dims_at + 8 * len(dims)
-        words += [id(aval), id(descr), _nbytes(aval), len(aval.shape), where, alias_of_result.get(j, -1)]
+        words += [
+            id(aval),
+            id(descr),
+            _nbytes(aval),
+            len(aval.shape),
+            where,
+            alias_of_result.get(j, -1),
+        ]
         dims += aval.shape
-    return np.array(words + dims, dtype=np.int64).tobytes(), (layout, plan.in_avals, plan.out_avals, descrs)
+    return np.array(words + dims, dtype=np.int64).tobytes(), (
+        layout,
+        plan.in_avals,
+        plan.out_avals,
+        descrs,
+    )
 
 
 def _nbytes(aval: Any) -> int:
     return int(np.prod(aval.shape, dtype=np.int64)) * np.dtype(aval.dtype).itemsize
-
-

@@ -60,7 +60,11 @@ def support() -> Support:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     _publish_symbols()
-    source = importlib.resources.files("fnx_xla_lite.runtime").joinpath("native_pool.ll").read_text("utf-8")
+    source = (
+        importlib.resources.files("fnx_xla_lite.runtime")
+        .joinpath("native_pool.ll")
+        .read_text("utf-8")
+    )
     module = llvm.parse_assembly(source)
     machine = llvm.Target.from_default_triple().create_target_machine(opt=1, jit=True)
     engine = llvm.create_mcjit_compiler(module, machine)

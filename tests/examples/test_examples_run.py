@@ -12,8 +12,14 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS: dict[str, tuple[list[str], str]] = {
-    "digits_mlp.py": (["--epochs", "6", "--hidden", "128"], r"test accuracy 9\d\.\d+% on 359 held-out digits(?s:.*)kernels in one"),
-    "see_every_stage.py": ([], r"(?s)lambda.*func\.func.*fusion.*kernel.*define.*(xmm|ymm|zmm|v\d+\.4s)"),
+    "digits_mlp.py": (
+        ["--epochs", "6", "--hidden", "128"],
+        r"test accuracy 9\d\.\d+% on 359 held-out digits(?s:.*)kernels in one",
+    ),
+    "see_every_stage.py": (
+        [],
+        r"(?s)lambda.*func\.func.*fusion.*kernel.*define.*(xmm|ymm|zmm|v\d+\.4s)",
+    ),
 }
 
 
@@ -46,7 +52,9 @@ def test_the_readme_runs() -> None:
 
 
 def test_dumps_hold_every_stage(tmp_path: Path) -> None:
-    code = "import fnx, fnx.numpy as np; fnx.jit(fnx.grad(lambda x: np.sum(np.sin(x))))(np.ones(100))"
+    code = (
+        "import fnx, fnx.numpy as np; fnx.jit(fnx.grad(lambda x: np.sum(np.sin(x))))(np.ones(100))"
+    )
     run(["-c", code], FNX_DUMP=str(tmp_path))
     (folder,) = tmp_path.iterdir()
     stages = [path.stem.split("-", 1)[1] for path in sorted(folder.iterdir())]

@@ -14,7 +14,10 @@ from llvmlite import ir
 
 from fnx_xla_lite.backends.cpu.math_lanes import BIAS, MANTISSA, Lanes, any_lane, fma
 
-_REACH = {"f32": 60, "f64": 400}  # |a| and b within 2^-reach ... 2^reach: quotient and residual are normal
+_REACH = {
+    "f32": 60,
+    "f64": 400,
+}  # |a| and b within 2^-reach ... 2^reach: quotient and residual are normal
 
 
 @dataclass(frozen=True, slots=True)

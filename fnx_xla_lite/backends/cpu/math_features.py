@@ -7,7 +7,10 @@ from llvmlite import ir
 from fnx_xla_lite.backends.cpu.math_lanes import DOUBLE, FLOAT, Lanes, element
 
 _FEATURES = "fnx.features"
-_NAMES = {FLOAT: ("llvm.x86.avx512.mask.scalef.ps.512", 16), DOUBLE: ("llvm.x86.avx512.mask.scalef.pd.512", 8)}
+_NAMES = {
+    FLOAT: ("llvm.x86.avx512.mask.scalef.ps.512", 16),
+    DOUBLE: ("llvm.x86.avx512.mask.scalef.pd.512", 8),
+}
 _CURRENT_ROUNDING = 4
 
 
@@ -27,7 +30,7 @@ def has_scale(x: Lanes) -> bool:
 
 
 def scale(x: Lanes, k: Lanes) -> Lanes:
-    """x 2^k for whole numbers k held as floats, rounded once, register by register."""
+    """X 2^k for whole numbers k held as floats, rounded once, register by register."""
     name, width = _NAMES[element(x.type)]
     parts = [_scale_register(x, k, name, width, start) for start in range(0, x.type.count, width)]
     while len(parts) > 1:
@@ -44,13 +47,17 @@ def _scale_register(x: Lanes, k: Lanes, name: str, width: int, start: int) -> ir
         function = ir.Function(builder.module, signature, name)
     a, b = (_lanes(builder, v.value, start, width) for v in (x, k))
     rounding = ir.Constant(ir.IntType(32), _CURRENT_ROUNDING)
-    return builder.call(function, [a, b, ir.Constant(kind, ir.Undefined), ir.Constant(mask, -1), rounding])
+    return builder.call(
+        function, [a, b, ir.Constant(kind, ir.Undefined), ir.Constant(mask, -1), rounding]
+    )
 
 
 def _lanes(builder: ir.IRBuilder, value: ir.Value, start: int, width: int) -> ir.Value:
     if value.type.count == width:
         return value
-    return builder.shuffle_vector(value, ir.Constant(value.type, ir.Undefined), _order(start, width))
+    return builder.shuffle_vector(
+        value, ir.Constant(value.type, ir.Undefined), _order(start, width)
+    )
 
 
 def _joined(builder: ir.IRBuilder, first: ir.Value, second: ir.Value) -> ir.Value:

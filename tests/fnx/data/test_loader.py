@@ -23,9 +23,13 @@ def loader_threads() -> int:
     examples=st.integers(0, 40), batch=st.integers(1, 12), drop=st.booleans(),
     prefetch=st.integers(0, 3), shuffled=st.booleans(),
 )  # fmt: skip
-def test_an_epoch_is_the_examples_in_batches(examples: int, batch: int, drop: bool, prefetch: int, shuffled: bool) -> None:
+def test_an_epoch_is_the_examples_in_batches(
+    examples: int, batch: int, drop: bool, prefetch: int, shuffled: bool
+) -> None:
     arrays = {"x": np.arange(examples), "y": np.arange(examples) * 2.0}
-    loader = DataLoader(arrays, batch, key=3 if shuffled else None, drop_last=drop, prefetch=prefetch)
+    loader = DataLoader(
+        arrays, batch, key=3 if shuffled else None, drop_last=drop, prefetch=prefetch
+    )
     batches = list(loader)
     assert len(batches) == len(loader)
     assert all((b["y"] == b["x"] * 2.0).all() for b in batches)
@@ -37,7 +41,7 @@ def test_an_epoch_is_the_examples_in_batches(examples: int, batch: int, drop: bo
 
 
 def test_order_depends_on_key_and_epoch_alone() -> None:
-    order = lambda key, epoch, prefetch=2: [  # noqa: E731
+    order = lambda key, epoch, prefetch=2: [
         b.tolist() for b in DataLoader(np.arange(50), 7, key=key, prefetch=prefetch).epoch(epoch)
     ]
     assert order(1, 0) == order(1, 0, prefetch=0)

@@ -67,7 +67,11 @@ def test_a_numpy_argument_is_read_at_every_call() -> None:
 def test_structures_come_back_as_they_are() -> None:
     @fnx.jit
     def f(tree: Any) -> Any:
-        return {"z": [tree["a"][0] + 1, None], "p": Pair(tree["b"].second, ()), "t": (tree["a"][1],)}
+        return {
+            "z": [tree["a"][0] + 1, None],
+            "p": Pair(tree["b"].second, ()),
+            "t": (tree["a"][1],),
+        }
 
     tree = {"a": (fnp.asarray(1.0), fnp.asarray(2.0)), "b": Pair(None, fnp.asarray(3.0))}
     for _ in range(3):
@@ -215,7 +219,9 @@ def test_jit_inside_jit_and_under_the_transforms() -> None:
     assert float(third(x)) == pytest.approx(-3 * np.sin(0.7) - 0.7 * np.cos(0.7))
     xs = fnp.linspace(0.0, 1.0, 5, dtype="float64")
     second = fnx.jit(fnx.vmap(fnx.grad(fnx.grad(inner))))
-    np.testing.assert_allclose(np.asarray(second(xs)), 2 * np.cos(xs) - np.asarray(xs) * np.sin(xs), atol=1e-12)
+    np.testing.assert_allclose(
+        np.asarray(second(xs)), 2 * np.cos(xs) - np.asarray(xs) * np.sin(xs), atol=1e-12
+    )
 
 
 def test_closures_over_tracers_are_not_remembered() -> None:
@@ -314,7 +320,14 @@ def test_odd_shapes(shape: tuple[int, ...]) -> None:
 
 def test_nan_and_infinity_pass_through() -> None:
     x = np.array([np.nan, np.inf, -np.inf, -0.0, 0.0], np.float32)
-    f = lambda x: (fnp.maximum(x, 0), fnp.exp(x), 1 / x, fnp.where(x > 0, x, -x), fnp.sum(x), fnp.max(x))  # noqa: E731
+    f = lambda x: (
+        fnp.maximum(x, 0),
+        fnp.exp(x),
+        1 / x,
+        fnp.where(x > 0, x, -x),
+        fnp.sum(x),
+        fnp.max(x),
+    )
     for eager, compiled in zip(f(fnp.asarray(x)), fnx.jit(f)(x), strict=True):
         assert np.asarray(eager).tobytes() == np.asarray(compiled).tobytes() or np.allclose(
             np.asarray(eager), np.asarray(compiled), equal_nan=True

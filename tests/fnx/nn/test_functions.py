@@ -19,7 +19,9 @@ FORMULAS: dict[str, Any] = {
     "relu": lambda x: np.maximum(x, 0),
     "leaky_relu": lambda x: np.where(x > 0, x, 0.01 * x),
     "elu": lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),
-    "selu": lambda x: 1.0507009873554805 * np.where(x > 0, x, 1.6732632423543772 * np.expm1(np.minimum(x, 0))),
+    "selu": lambda x: (
+        1.0507009873554805 * np.where(x > 0, x, 1.6732632423543772 * np.expm1(np.minimum(x, 0)))
+    ),
     "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
     "silu": lambda x: x / (1 + np.exp(-x)),
     "softplus": lambda x: np.logaddexp(x, 0),
@@ -38,7 +40,9 @@ def test_every_activation_has_a_formula_here() -> None:
 @pytest.mark.parametrize("jitted", [False, True])
 def test_activation_is_its_formula(name: str, jitted: bool) -> None:
     function = fnx.jit(nn.ACTIVATIONS[name]) if jitted else nn.ACTIVATIONS[name]
-    np.testing.assert_allclose(np.asarray(function(fnp.asarray(X))), FORMULAS[name](X), rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(
+        np.asarray(function(fnp.asarray(X))), FORMULAS[name](X), rtol=1e-12, atol=1e-14
+    )
 
 
 @pytest.mark.parametrize("name", sorted(FORMULAS))
@@ -49,7 +53,9 @@ def test_gradients_are_finite_everywhere(name: str) -> None:
 
 def test_exact_gelu() -> None:
     expected = 0.5 * X * (1 + ERF(X / math.sqrt(2)))
-    np.testing.assert_allclose(np.asarray(nn.gelu(fnp.asarray(X), approximate=False)), expected, atol=1e-14)
+    np.testing.assert_allclose(
+        np.asarray(nn.gelu(fnp.asarray(X), approximate=False)), expected, atol=1e-14
+    )
 
 
 def test_cross_entropy_of_labels_and_of_probabilities_agree() -> None:
@@ -59,14 +65,18 @@ def test_cross_entropy_of_labels_and_of_probabilities_agree() -> None:
     expected = -log_probs[np.arange(6), labels]
     for target in (labels, np.eye(5)[labels]):
         given = fnp.asarray(logits), fnp.asarray(target)
-        np.testing.assert_allclose(np.asarray(nn.cross_entropy(*given, reduction="none")), expected, rtol=1e-12)
+        np.testing.assert_allclose(
+            np.asarray(nn.cross_entropy(*given, reduction="none")), expected, rtol=1e-12
+        )
         assert float(nn.cross_entropy(*given)) == pytest.approx(expected.mean())
         assert float(nn.cross_entropy(*given, reduction="sum")) == pytest.approx(expected.sum())
 
 
 def test_the_gradient_of_cross_entropy_is_softmax_minus_one_hot() -> None:
     logits, labels = np.random.default_rng(1).standard_normal((4, 3)), np.array([0, 2, 1, 1])
-    grads = fnx.grad(lambda z: nn.cross_entropy(z, fnp.asarray(labels), reduction="sum"))(fnp.asarray(logits))
+    grads = fnx.grad(lambda z: nn.cross_entropy(z, fnp.asarray(labels), reduction="sum"))(
+        fnp.asarray(logits)
+    )
     probabilities = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     np.testing.assert_allclose(np.asarray(grads), probabilities - np.eye(3)[labels], atol=1e-12)
 

@@ -28,7 +28,7 @@ def test_arrays_are_leaves_and_plain_fields_are_structure() -> None:
     assert [float(x) for x in leaves] == [2.0]
     assert structure == tree.structure(Scale(fnp.asarray(5.0), 3))
     assert structure != tree.structure(Scale(fnp.asarray(2.0), 4))
-    assert tree.unflatten(structure, [7.0]) .factor == 7.0
+    assert tree.unflatten(structure, [7.0]).factor == 7.0
     assert tree.paths(module) == [".factor"]
 
 

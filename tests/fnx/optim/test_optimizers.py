@@ -77,7 +77,9 @@ def test_ten_steps_follow_the_recurrence(name: str, jitted: bool) -> None:
     for t in range(1, 11):
         params, state = step(params, state)
         expected = reference(expected, gradient(expected), memory, t)
-        np.testing.assert_allclose(np.asarray(params["w"]), expected, rtol=2e-6, err_msg=f"step {t}")
+        np.testing.assert_allclose(
+            np.asarray(params["w"]), expected, rtol=2e-6, err_msg=f"step {t}"
+        )
 
 
 def test_parameters_keep_their_dtypes() -> None:
@@ -86,7 +88,11 @@ def test_parameters_keep_their_dtypes() -> None:
     optimizer = optim.sgd(0.5)
     updates, _ = optimizer.update({k: grads[k] for k in grads}, optimizer.init(params), params)
     moved = optim.apply_updates(params, updates)
-    assert {k: str(v.dtype) for k, v in moved.items()} == {"a": "bfloat16", "b": "float64", "n": "int32"}
+    assert {k: str(v.dtype) for k, v in moved.items()} == {
+        "a": "bfloat16",
+        "b": "float64",
+        "n": "int32",
+    }
     assert moved["n"].tolist() == [1, 1]
 
 
@@ -128,10 +134,14 @@ def test_a_schedules_parameters_can_be_differentiated() -> None:
         (optim.Warmup(4, optim.Cosine(1.0, 10)), {0: 0.0, 2: 0.5, 4: 1.0, 9: 0.5, 14: 0.0}),
     ],
 )
-def test_schedules_pass_through_their_points(schedule: optim.Schedule, values: dict[int, float]) -> None:
+def test_schedules_pass_through_their_points(
+    schedule: optim.Schedule, values: dict[int, float]
+) -> None:
     for count, expected in values.items():
         assert float(schedule(count)) == pytest.approx(expected, abs=1e-6)
-        assert float(fnx.jit(lambda n: schedule(n))(fnp.asarray(count))) == pytest.approx(expected, abs=1e-6)
+        assert float(fnx.jit(lambda n: schedule(n))(fnp.asarray(count))) == pytest.approx(
+            expected, abs=1e-6
+        )
 
 
 def test_clipping_takes_all_leaves_as_one_vector() -> None:

@@ -25,7 +25,9 @@ def check(division, x: np.ndarray, y: np.ndarray) -> None:
     with np.errstate(all="ignore"):
         expected = x / y[:, None]
     (found,) = run(x, y)
-    same = (found.view(BITS[dtype]) == expected.view(BITS[dtype])) | (np.isnan(found) & np.isnan(expected))
+    same = (found.view(BITS[dtype]) == expected.view(BITS[dtype])) | (
+        np.isnan(found) & np.isnan(expected)
+    )
     bad = np.argwhere(~same)
     assert not len(bad), [(x[i, j], y[i], found[i, j], expected[i, j]) for i, j in bad[:3]]
 
@@ -51,7 +53,26 @@ def test_moderate_numbers_with_long_significands(division, seed: int) -> None:
 def test_corners(division) -> None:
     kind = FLOATS[division[0]]
     tiny, huge = np.finfo(kind).smallest_subnormal, np.finfo(kind).max
-    values = np.array([0.0, -0.0, 1.0, -1.0, tiny, -tiny, huge, -huge, np.inf, -np.inf, np.nan, 3.0, 1e-30, 2.0**60, 2.0**-60], kind)
+    values = np.array(
+        [
+            0.0,
+            -0.0,
+            1.0,
+            -1.0,
+            tiny,
+            -tiny,
+            huge,
+            -huge,
+            np.inf,
+            -np.inf,
+            np.nan,
+            3.0,
+            1e-30,
+            2.0**60,
+            2.0**-60,
+        ],
+        kind,
+    )
     x = np.resize(values, (ROWS, COLUMNS))
     check(division, x, np.resize(values, ROWS))
     check(division, np.zeros_like(x), np.resize(values, ROWS))

@@ -45,7 +45,9 @@ EIGHT = Aval((8,), "float32")
 def entry() -> Any:
     native_pool.support()
     module = llvm.parse_assembly(ADD_ONE)
-    engine = llvm.create_mcjit_compiler(module, llvm.Target.from_default_triple().create_target_machine())
+    engine = llvm.create_mcjit_compiler(
+        module, llvm.Target.from_default_triple().create_target_machine()
+    )
     engine.finalize_object()
     yield engine.get_function_address("run")
     del engine
@@ -159,11 +161,21 @@ def test_impossible_sizes_raise_and_change_nothing() -> None:
 def test_no_reference_is_lost_or_gained(entry: int) -> None:
     call, x = make_call(entry), eight()
     call(x)
-    before = sys.getrefcount(x), sys.getrefcount(x.buffer), sys.getrefcount(EIGHT), sys.getrefcount(MISS)
+    before = (
+        sys.getrefcount(x),
+        sys.getrefcount(x.buffer),
+        sys.getrefcount(EIGHT),
+        sys.getrefcount(MISS),
+    )
     for _ in range(100):
         call(x)
         call(1)
-    after = sys.getrefcount(x), sys.getrefcount(x.buffer), sys.getrefcount(EIGHT), sys.getrefcount(MISS)
+    after = (
+        sys.getrefcount(x),
+        sys.getrefcount(x.buffer),
+        sys.getrefcount(EIGHT),
+        sys.getrefcount(MISS),
+    )
     assert before == after
 
 
@@ -189,7 +201,9 @@ def test_two_threads_cannot_both_take_a_donated_array(entry: int) -> None:
     call = make_call(entry, aliases=((0, 0),))
     for _ in range(200):
         x, outs = eight(), []
-        threads = [threading.Thread(target=lambda x=x, outs=outs: outs.append(call(x))) for _ in range(2)]
+        threads = [
+            threading.Thread(target=lambda x=x, outs=outs: outs.append(call(x))) for _ in range(2)
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:

@@ -20,7 +20,7 @@ from fnx.core.dtypes import (
     to_inexact,
 )
 from fnx.core.sources import current_source
-from fnx.core.trace import Tracer
+from fnx.core.trace import Tracer, current_trace
 from fnx.errors import FnxTypeError, FnxValueError
 from fnx.ops import conversion, shape
 
@@ -41,7 +41,8 @@ def as_operand(x: object, name: str) -> Any:
     """The value as an Array, a Tracer, a NumPy scalar or a Python number.
 
     Args:
-        x: the user's value. A NumPy array is wrapped without a copy.
+        x: the user's value. A NumPy array is wrapped without a copy, except under a trace, which may
+            keep it for longer than the caller leaves it alone.
         name: the function that the user called, for the message.
 
     Raises:
@@ -53,7 +54,9 @@ def as_operand(x: object, name: str) -> Any:
     if isinstance(x, np.ndarray | np.generic):
         if x.dtype.kind in "cOSUMm" or x.dtype.names:
             raise type_error(f"{name}: fnx has no arrays of dtype {x.dtype}.")
-        return wrap(x) if isinstance(x, np.ndarray) else x
+        if isinstance(x, np.ndarray):
+            return wrap(x if current_trace() is None else np.array(x, order="C"))
+        return x
     if isinstance(x, Tracer):
         return x
     if isinstance(x, bool | int | float):

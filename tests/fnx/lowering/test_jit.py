@@ -64,6 +64,18 @@ def test_a_numpy_argument_is_read_at_every_call() -> None:
     assert f(x).tolist() == [6.0, 6.0]
 
 
+def test_a_numpy_array_closed_over_counts_as_it_was_when_traced() -> None:
+    held = np.ones(2, np.float32)
+    f, g = fnx.jit(lambda x: x + held), fnx.jit(lambda x: fnp.multiply(held, x))
+    assert f(1.0).tolist() == [2.0, 2.0]
+    assert g(1.0).tolist() == [1.0, 1.0]
+    _, pull_back = fnx.vjp(lambda x: x * held, fnp.ones(2))
+    held[:] = 7
+    assert f(1.0).tolist() == [2.0, 2.0]
+    assert g(1.0).tolist() == [1.0, 1.0]
+    assert pull_back(fnp.ones(2))[0].tolist() == [1.0, 1.0]
+
+
 def test_structures_come_back_as_they_are() -> None:
     @fnx.jit
     def f(tree: Any) -> Any:

@@ -95,7 +95,9 @@ class Graph:
                 yield edge
         for region in instr.regions:
             for value in free_values(region):
-                yield Edge(value, OTHER)
+                edge = self._resolve(value, OTHER)
+                if edge is not None:
+                    yield edge
 
     def _resolve(self, value: Value, relation: str | Access) -> Edge | None:
         while True:

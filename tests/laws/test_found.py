@@ -31,12 +31,28 @@ def transpose_in_one_tile(b):
     return b.transpose(b.add(x, x), (1, 2, 0))
 
 
-@pytest.mark.parametrize("make", [product_of_one_column, transpose_in_one_tile])
+def branches_that_read_a_broadcast_from_outside(b):
+    x = b.sine(b.parameter((1,), "f32"))
+    spread = b.broadcast_in_dim(x, (2,), (0,))
+    branches = [lambda b: b.add(spread, spread), lambda b: spread]
+    (chosen,) = b.case(b.parameter((), "i32"), branches)
+    return chosen, b.multiply(x, x)  # one kernel with the sine, later than the branches
+
+
+MAKERS = [
+    product_of_one_column,
+    transpose_in_one_tile,
+    branches_that_read_a_broadcast_from_outside,
+]
+
+
+@pytest.mark.parametrize("make", MAKERS)
 def test_loops_mean_what_the_module_means(make):
     b = Builder(make.__name__)
-    module = b.build(make(b))
+    made = make(b)
+    module = b.build(*(made if isinstance(made, tuple) else (made,)))
     rng = np.random.default_rng(0)
-    dtypes = {"f32": np.float32, "ui8": np.uint8}
+    dtypes = {"f32": np.float32, "i32": np.int32, "ui8": np.uint8}
     types = [p.type for p in module.main.body.parameters]
     arrays = [rng.integers(0, 9, t.shape).astype(dtypes[t.dtype]) for t in types]
     assert_all_close(execute(build_program(module), *arrays), interpret(module, *arrays), 1e-5)

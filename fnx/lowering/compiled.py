@@ -1,7 +1,8 @@
-"""Compiled: a jaxpr's executable behind one flat call, from Arrays to Arrays, with donated arguments taken away.
+"""Compiled: a jaxpr's executable behind one flat call, from Arrays to Arrays.
 
-Input: a closed jaxpr. Output: `Compiled`, whose ``call`` is native where the interpreter allows it. Programs are remembered by
-jaxpr, so that a function compiles once however it is reached: called, under another jit, or by a transform.
+Input: a closed jaxpr. Output: `Compiled`, whose ``call`` is native where the interpreter allows it,
+and which takes donated arguments away. Programs are remembered by jaxpr, so that a function
+compiles once however it is reached: called, under another jit, or by a transform.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ _LONG_WORK = 20_000  # estimated operations from which on other Python threads m
 
 
 class Compiled:
-    """A compiled program. ``call(*arrays)`` is the fast entry: exact avals or ``MISS``; calling the object explains misfits.
+    """A compiled program.
+
+    ``call(*arrays)`` is the fast entry: exact avals or ``MISS``. Calling the object explains misfits.
 
     Attributes:
         executable: the compiler's product: stages, memory plan, native entry.
@@ -53,9 +56,13 @@ class Compiled:
         Raises:
             DeletedArrayError: an argument was donated before.
             FnxValueError: a donated argument is passed twice.
+            MemoryError: there is no memory for the results or the scratch memory.
         """
         arrays = tuple([_exactly(x, aval) for x, aval in zip(arrays, self._in_avals, strict=True)])
-        out = self.call(*arrays)
+        try:
+            out = self.call(*arrays)
+        except MemoryError:
+            raise MemoryError(self._wanted_memory()) from None
         if out is not MISS:
             return out
         for x in arrays:
@@ -67,7 +74,8 @@ class Compiled:
         program = self.executable.program
         launches = sum(type(step).__name__ == "Launch" for step in program.steps)
         return (
-            f"{self.name}: {launches} kernels in one native function of {self.executable.code_bytes / 1024:.0f} KiB, "
+            f"{self.name}: {launches} kernels in one native function of "
+            f"{self.executable.code_bytes / 1024:.0f} KiB, "
             f"{program.arena_bytes / 1024:.0f} KiB of planned scratch memory, "
             f"{len(program.aliases)} of {len(program.results)} results take over donated memory"
         )
@@ -96,6 +104,11 @@ class Compiled:
             arrays[i].delete()
         return tuple([wrap_as(x, aval) for x, aval in zip(outs, self._out_avals, strict=True)])
 
+    def _wanted_memory(self) -> str:
+        results = ", ".join(map(str, self._out_avals))
+        scratch = self.executable.arena_bytes / 2**20
+        return f"{self.name}: no memory for the results ({results}) and {scratch:.0f} MiB of scratch memory"
+
     def _given_twice(self, arrays: tuple[Array, ...]) -> bool:
         return any(a is arrays[i] for i in self._gives for j, a in enumerate(arrays) if j != i)
 
@@ -104,7 +117,8 @@ class Compiled:
         raise FnxValueError(
             f"{self.name}: an array is passed twice, and one of the two is donated",
             source=user_source(),
-            hint="A donated argument's memory is overwritten: pass a copy (fnx.numpy.array(x)), or do not donate it.",
+            hint="A donated argument's memory is overwritten: pass a copy (fnx.numpy.array(x)), "
+            "or do not donate it.",
         )
 
 
@@ -112,7 +126,8 @@ def _exactly(x: Array, aval: Aval) -> Array:
     """The array with this very aval object: weakness may differ, shape and dtype may not."""
     if x.aval is aval:
         return x
-    assert x.aval.shape == aval.shape and x.aval.dtype == aval.dtype, (x.aval, aval)
+    assert x.aval.shape == aval.shape, (x.aval, aval)
+    assert x.aval.dtype == aval.dtype, (x.aval, aval)
     return wrap_as(x._buffer, aval)
 
 
@@ -121,7 +136,7 @@ _lock = threading.RLock()
 
 
 def compile_jaxpr(jaxpr: Jaxpr, name: str = "f", donated: tuple[bool, ...] = ()) -> Compiled:
-    """The program of a closed jaxpr, compiled at most once for each jaxpr object and choice of donated inputs."""
+    """The program of a closed jaxpr, compiled once for each jaxpr object and donated inputs."""
     with _lock:
         programs = _compiled.setdefault(jaxpr, {})
         program = programs.get(donated)
@@ -131,7 +146,7 @@ def compile_jaxpr(jaxpr: Jaxpr, name: str = "f", donated: tuple[bool, ...] = ())
 
 
 def _compiler(jaxpr: Jaxpr, name: str, donated: tuple[bool, ...]) -> Callable[..., Any]:
-    """What `fnx.control.call` runs a jitted function by, outside of `jit`: on buffers, which are not given away."""
+    """What `fnx.control.call` runs a jitted function by, outside of `jit`: on buffers, all kept."""
     program = compile_jaxpr(jaxpr, name, (False,) * len(donated))
 
     def run(*buffers: Any) -> tuple[Array, ...]:

@@ -1,8 +1,9 @@
 """Dispatch: the call path of one signature, written as Python source and closed over a native call.
 
-Input: the structure of the arguments and of the result, and a function of flat leaves that returns flat results or ``MISS``.
-Output: ``call(*args)``, which takes the arguments apart by exact type, length and keys, with no recursion and no allocation, and
-builds the result. Anything that does not fit gives ``MISS``, and the slow path of `fnx.lowering.jit` decides.
+Input: the structure of the arguments and of the result, and a function of flat leaves that returns
+flat results or ``MISS``. Output: ``call(*args)``, which takes the arguments apart by exact type,
+length and keys, with no recursion and no allocation, and builds the result. Anything that does not
+fit gives ``MISS``, and the slow path of `fnx.lowering.jit` decides.
 """
 
 from __future__ import annotations
@@ -54,7 +55,8 @@ def specialise(
         result: the structure of the result.
         flat: called with all leaves in order; returns a tuple of results or ``miss``.
         miss: what to return when something does not fit.
-        converted: numbers of leaves that ``convert`` is applied to (NumPy arrays and Python numbers).
+        converted: numbers of leaves that ``convert`` is applied to (NumPy arrays and Python
+            numbers).
         convert: gives an Array for any value.
     """
     w = _Writer()
@@ -62,10 +64,7 @@ def specialise(
     leaves: list[str] = []
     for i, (parameter, treedef) in enumerate(zip(parameters, arguments, strict=True)):
         if treedef is None:
-            kind, value = w.name(type(statics[i])), w.name(statics[i])
-            w.unless(
-                f"{parameter} is {value} or (type({parameter}) is {kind} and {parameter} == {value})"
-            )
+            _compare_static(w, parameter, statics[i])
         else:
             _take_apart(w, treedef, parameter, leaves)
     w.names["convert"] = convert
@@ -84,6 +83,26 @@ def specialise(
     namespace: dict[str, Any] = {**w.names, "flat": flat, "MISS": miss}
     exec(compile(source, "<fnx dispatch>", "exec"), namespace)
     return namespace["call"]
+
+
+def static_key(value: Any) -> Any:
+    """What tells static values apart: 1, 1.0 and True are equal in Python, so are 0.0 and -0.0."""
+    if isinstance(value, float):
+        return type(value), value.hex()
+    if isinstance(value, tuple):
+        return type(value), tuple([static_key(x) for x in value])
+    return type(value), value
+
+
+def _compare_static(w: _Writer, parameter: str, value: Any) -> None:
+    """Go on only with this static value."""
+    same = f"{parameter} is {w.name(value)}"
+    if isinstance(value, float | tuple):
+        w.names["static_key"] = static_key
+        w.unless(f"{same} or static_key({parameter}) == {w.name(static_key(value))}")
+    else:
+        kind = w.name(type(value))
+        w.unless(f"{same} or (type({parameter}) is {kind} and {parameter} == {w.name(value)})")
 
 
 def _take_apart(w: _Writer, treedef: TreeDef, value: str, leaves: list[str]) -> None:
@@ -108,9 +127,8 @@ def _take_apart(w: _Writer, treedef: TreeDef, value: str, leaves: list[str]) -> 
     else:
         children, meta = w.fresh(), w.fresh()
         w.unless(f"type({value}) is {w.name(kind)}")
-        w.lines.append(
-            f"  {children}, {meta} = {w.name(tree.container_functions(kind)[0])}({value})"
-        )
+        flatten = w.name(tree.container_functions(kind)[0])
+        w.lines.append(f"  {children}, {meta} = {flatten}({value})")
         w.unless(f"{meta} == {w.name(treedef.meta)}")
         if names:
             w.lines.append(f"  {targets}= {children}")
@@ -131,11 +149,8 @@ def _put_together(w: _Writer, treedef: TreeDef, results: Any) -> str:
     if kind is list:
         return f"[{joined}]"
     if kind is dict:
-        return (
-            "{"
-            + ", ".join(f"{w.name(k)}: {c}" for k, c in zip(treedef.meta, children, strict=True))
-            + "}"
-        )
+        items = [f"{w.name(k)}: {c}" for k, c in zip(treedef.meta, children, strict=True)]
+        return "{" + ", ".join(items) + "}"
     if _is_namedtuple(kind):
         return f"{w.name(kind)}({joined})"
     return f"{w.name(tree.container_functions(kind)[1])}({w.name(treedef.meta)}, ({joined}))"

@@ -1,7 +1,8 @@
 """Jit: trace a function once per signature, compile it, and call the compiled program from then on.
 
-``jit(f)(*args)`` looks first at the call path of the last signature (generated Python over a native call), then at the table
-of signatures, then traces and compiles. Under a trace it records one ``jit`` equation instead.
+``jit(f)(*args)`` looks first at the call path of the last signature (generated Python over a native
+call), then at the table of signatures, then traces and compiles. Under a trace it records one
+``jit`` equation instead.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import functools
 import inspect
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,13 +25,13 @@ from fnx.core.sources import user_source
 from fnx.core.trace import current_trace, has_tracers
 from fnx.errors import FnxTypeError
 from fnx.lowering.compiled import MISS, Compiled, compile_jaxpr
-from fnx.lowering.dispatch import specialise
+from fnx.lowering.dispatch import specialise, static_key
 from fnx.tree import TreeDef
 
 
 @dataclass(frozen=True, slots=True)
 class Traced:
-    """One signature of a jitted function: its jaxpr, closed over ``consts``, and the structure of its result."""
+    """One signature: its jaxpr, closed over ``consts``, and the structure of the result."""
 
     jaxpr: Jaxpr  # inputs: the consts, then the leaves
     consts: tuple[Any, ...]
@@ -58,21 +59,27 @@ def jit(
     donate_argnames: str | Sequence[str] = (),
     inline: bool = False,
 ) -> Any:
-    """Compile ``fun`` for each signature (structure, shapes, dtypes, static values) that it is called with.
+    """Compile ``fun`` once for each signature that it is called with.
+
+    A signature is the structure, shapes and dtypes of the arguments, and the values of static ones.
 
     Args:
         fun: a pure function of pytrees of arrays. Without it, ``jit`` returns a decorator.
-        static_argnums: positions of arguments that are part of the signature; their values must be hashable.
+        static_argnums: positions of arguments that are part of the signature; their values must be
+            hashable.
         static_argnames: the same by name.
-        donate_argnums: positions of arguments whose memory the results may take over; they cannot be used afterwards.
+        donate_argnums: positions of arguments whose memory the results may take over; they cannot
+            be used afterwards.
         donate_argnames: the same by name.
-        inline: under another trace, record the function's equations instead of one ``jit`` equation.
+        inline: under another trace, record the function's equations instead of one ``jit``
+            equation.
 
     Returns:
         A function of the same signature.
 
     Raises:
-        FnxTypeError: at a call, if a static argument is not hashable or another one is not a pytree of arrays.
+        FnxTypeError: at a call, if a static argument is not hashable or another one is not a pytree
+            of arrays.
 
     >>> import fnx.numpy as fnp
     >>> jit(lambda x: fnp.sin(x) ** 2)(fnp.ones(3)).shape
@@ -95,7 +102,11 @@ def jit(
 
 
 class Jitted:
-    """A jitted function. ``_last`` is the call path of the last signature, ``_signatures`` the table of all."""
+    """A jitted function.
+
+    ``_last`` is the call path of the last signature, ``_paths`` the table of all of them, and
+    ``_traced`` the table of signatures.
+    """
 
     def __init__(self, fun: Callable[..., Any], options: Options) -> None:
         functools.update_wrapper(self, fun)
@@ -161,7 +172,7 @@ class Jitted:
     def _signature(
         self, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[Any, tuple[Aval, ...], TreeDef, Any, list[Any]]:
-        """The key of a call, the avals and structure of its dynamic arguments, its static ones, the leaves."""
+        """The key of a call; avals and structure of its dynamic arguments; static ones; leaves."""
         options = self._options
         statics = tuple(
             [(i, args[i]) for i in sorted(options.static_positions) if i < len(args)]
@@ -172,9 +183,9 @@ class Jitted:
         leaves, in_tree = tree.flatten((moving, named))
         for i, leaf in enumerate(leaves):
             if not is_value(leaf):
-                raise self._not_an_array((moving, named), i, leaf)
+                raise self._not_an_array(len(args), moving, named, i)
         avals = tuple([aval_of(x) for x in leaves])
-        key = (in_tree, avals, len(args), tuple([(where, type(x), x) for where, x in statics]))
+        key = (in_tree, avals, len(args), tuple([(n, static_key(x)) for n, x in statics]))
         try:
             hash(key)
         except TypeError:
@@ -224,10 +235,16 @@ class Jitted:
             self._paths[key, foreign] = path
         self._last = path
 
-    def _not_an_array(self, arguments: Any, position: int, leaf: Any) -> FnxTypeError:
-        path = tree.paths(arguments)[position]
+    def _not_an_array(
+        self, count: int, moving: tuple[Any, ...], named: dict[str, Any], leaf: int
+    ) -> FnxTypeError:
+        places = [i for i in range(count) if i not in self._options.static_positions]
+        values = [(f"{i}", x) for i, x in zip(places, moving, strict=True)]
+        values += [(repr(name), named[name]) for name in sorted(named)]
+        where = [(place + path) for place, x in values for path in tree.paths(x)][leaf]
+        value = tree.leaves((moving, named))[leaf]
         return FnxTypeError(
-            f"{self._name}: argument {path} is a {type(leaf).__name__} ({leaf!r:.60}), which is not an array",
+            f"{self._name}: argument {where} is a {type(value).__name__} ({value!r:.60}), which is not an array",
             source=user_source(),
             hint="Pass arrays and numbers; mark others as static: fnx.jit(f, static_argnums=...) or static_argnames.",
         )
@@ -238,9 +255,11 @@ class Jitted:
                 hash(value)
             except TypeError:
                 return FnxTypeError(
-                    f"{self._name}: static argument {where!r} is a {type(value).__name__}, which cannot be hashed",
+                    f"{self._name}: static argument {where!r} is a {type(value).__name__}, "
+                    "which cannot be hashed",
                     source=user_source(),
-                    hint="Static arguments are part of the signature: use tuples for lists, or pass arrays as ordinary arguments.",
+                    hint="Static arguments are part of the signature: use tuples for lists, "
+                    "or pass arrays as ordinary arguments.",
                 )
         return FnxTypeError(
             f"{self._name}: the structure of the arguments cannot be hashed", source=user_source()
@@ -273,10 +292,15 @@ def _by_position_and_name(
     fun: Callable[..., Any], argnums: int | Sequence[int], argnames: str | Sequence[str], what: str
 ) -> tuple[frozenset[int], frozenset[str]]:
     """The arguments meant, by position and by name, each completed from the function's signature."""
-    positions = {argnums} if isinstance(argnums, int) else set(argnums)
+    positions = set(argnums) if isinstance(argnums, Iterable) else {argnums}
     names = {argnames} if isinstance(argnames, str) else set(argnames)
     if not positions and not names:
         return frozenset(), frozenset()
+    if any(type(p) is not int for p in positions) or any(type(n) is not str for n in names):
+        raise FnxTypeError(
+            f"jit: {what}_argnums are ints and {what}_argnames are strings, got {argnums!r} and {argnames!r}",
+            source=user_source(),
+        )
     try:
         parameters = list(inspect.signature(fun).parameters.values())
     except (TypeError, ValueError):
@@ -287,14 +311,16 @@ def _by_position_and_name(
     for position in positions:
         if not any_more and not -len(order) <= position < len(order):
             raise FnxTypeError(
-                f"jit: {what}_argnums has {position}, but the function takes {len(order)} positional arguments",
+                f"jit: {what}_argnums has {position}, but the function takes {len(order)} "
+                "positional arguments",
                 source=user_source(),
             )
     known = {p.name for p in parameters}
     for name in names:
         if name not in known and not any_named:
             raise FnxTypeError(
-                f"jit: {what}_argnames has {name!r}, but the function's arguments are {sorted(known)}",
+                f"jit: {what}_argnames has {name!r}, but the function's arguments are "
+                f"{sorted(known)}",
                 source=user_source(),
             )
     positions = {p + len(order) if p < 0 else p for p in positions}

@@ -9,10 +9,22 @@ from __future__ import annotations
 
 import numpy as np
 
+from fnx_xla_lite.errors import VerifyError
+
 
 def make_splat(scalar: np.generic | np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """A read-only array of ``shape`` that stores ``scalar`` once."""
-    return np.broadcast_to(np.asarray(scalar), shape)
+    """A read-only array of ``shape`` that stores ``scalar`` once.
+
+    Raises:
+        VerifyError: the array would be larger than any memory.
+    """
+    array = np.asarray(scalar)
+    try:
+        return np.broadcast_to(array, shape)
+    except ValueError:
+        raise VerifyError(
+            f"a constant of shape {shape} and type {array.dtype} has more bytes than 64 bits can count"
+        ) from None
 
 
 def splat_of(value: np.ndarray) -> np.ndarray | None:

@@ -4,23 +4,25 @@
 themselves in a circle. 2. A value is defined once in its function, and every use lies after its
 definition, in its computation or a nested one. 3. Each operation is in the op table, with as many
 operands and regions as that says and every attribute that it requires. 4. Result types are what the
-operation's shape rule gives; element types are ours. 5. A ``call`` names a function of the module
-whose parameter and result types are the call's. 6. A ``constant``'s value has its result's type and
-cannot be written to. 7. Donated positions are parameters. Regions of reductions and scatters read
-nothing from outside.
+operation's shape rule gives; element types are ours; 64 bits count an array's bytes. 5. A ``call``
+names a function of the module whose parameter and result types are the call's. 6. A ``constant``'s
+value has its result's type and cannot be written to. 7. Donated positions are parameters. Regions
+of reductions and scatters read nothing from outside.
 """
 
 from __future__ import annotations
 
+import math
 from typing import NoReturn
 
 from fnx_xla_lite.errors import VerifyError
-from fnx_xla_lite.hlo.dtypes import ELEMENT_TYPES, to_numpy
+from fnx_xla_lite.hlo.dtypes import ELEMENT_TYPES, itemsize, to_numpy
 from fnx_xla_lite.hlo.ir import Computation, Function, HloModule, Instruction, Value
 from fnx_xla_lite.hlo.opset import OPS, infer
 from fnx_xla_lite.hlo.regions import free_values, walk
 from fnx_xla_lite.hlo.shapes import Site
 
+MOST_BYTES = 2**63 - 1  # indices and sizes are signed words
 _CLOSED = ("reduce", "reduce_window", "scatter")
 
 
@@ -39,6 +41,11 @@ def verify(module: HloModule) -> HloModule:
         _Verifier(module, function).check()
     _check_calls_end(module)
     return module
+
+
+def extent_in_bytes(value: Value) -> int:
+    """The bytes that the strides of an array span: axes without elements count as one."""
+    return math.prod(max(n, 1) for n in value.type.shape) * itemsize(value.type.dtype)
 
 
 def _check_calls_end(module: HloModule) -> None:
@@ -84,8 +91,9 @@ class _Verifier:
             self._define(parameter, scope, "parameter")
         for instr in body.instructions:
             self._instruction(instr, scope)
+            place = f" at {instr.location}" if instr.location else ""
             for result in instr.results:
-                self._define(result, scope, instr.op)
+                self._define(result, scope, instr.op + place)
         for value in body.results:
             if value not in scope:
                 raise VerifyError(
@@ -100,6 +108,10 @@ class _Verifier:
         if value.type.dtype not in ELEMENT_TYPES or min(value.type.shape, default=0) < 0:
             raise VerifyError(
                 f"{self._function.name}: {by}: {value.type} is not a type that we have"
+            )
+        if extent_in_bytes(value) > MOST_BYTES:
+            raise VerifyError(
+                f"{self._function.name}: {by}: {value.type} has more bytes than 64 bits can count"
             )
         self._defined.add(value)
         scope.add(value)

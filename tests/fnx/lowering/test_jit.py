@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import gc
+import math
 import threading
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ import pytest
 
 import fnx
 import fnx.numpy as fnp
+from fnx.errors import FnxTypeError
 
 
 class Pair(NamedTuple):
@@ -142,7 +144,7 @@ def test_static_values_of_another_type_are_another_signature() -> None:
 
 
 def test_bad_static_and_donated_arguments_are_explained() -> None:
-    with pytest.raises(TypeError, match="cannot be hashed.*\n.*test_jit.py"):
+    with pytest.raises(TypeError, match=r"cannot be hashed.*\n.*test_jit\.py"):
         fnx.jit(lambda x, n: x, static_argnums=1)(1.0, [1, 2])
     with pytest.raises(TypeError, match="static_argnums has 3"):
         fnx.jit(lambda x: x, static_argnums=3)
@@ -344,3 +346,42 @@ def test_nan_and_infinity_pass_through() -> None:
         assert np.asarray(eager).tobytes() == np.asarray(compiled).tobytes() or np.allclose(
             np.asarray(eager), np.asarray(compiled), equal_nan=True
         )
+
+
+def test_static_values_that_python_holds_equal_are_different_signatures():
+    f = fnx.jit(lambda n: fnp.asarray(1.0) / n, static_argnums=0)
+    assert [float(f(n)) for n in (0.0, -0.0, 0.0, -0.0)] == [math.inf, -math.inf] * 2
+    g = fnx.jit(lambda n: fnp.asarray(n[0]), static_argnums=0)
+    kinds = [g((n,)).dtype.kind for n in (1, True, 1.0, 1, True)]
+    assert kinds == ["i", "b", "f", "i", "b"]
+
+
+def test_a_static_nan_is_one_signature():
+    f = fnx.jit(lambda x, n: x * n, static_argnums=1)
+    for _ in range(3):
+        f(fnp.ones(2), float("nan"))
+    assert f.signatures == 1
+
+
+@pytest.mark.parametrize(
+    "options", [{"donate_argnums": "x"}, {"static_argnums": 0.0}, {"static_argnames": (1,)}]
+)
+def test_argnums_and_argnames_of_wrong_types(options):
+    with pytest.raises(FnxTypeError, match=r"are ints and .* are strings"):
+        fnx.jit(lambda x: x, **options)
+
+
+def test_what_is_no_array_is_named_by_its_argument():
+    f = fnx.jit(lambda n, x, y=None: x, static_argnums=0)
+    with pytest.raises(FnxTypeError, match=r"argument 1\['a'\] is a str"):
+        f(3, {"a": "text"})
+    with pytest.raises(FnxTypeError, match=r"argument 'y'\[1\] is a str"):
+        f(3, 1.0, y=[2.0, "text"])
+
+
+def test_too_little_memory_says_what_was_wanted():
+    f = fnx.jit(lambda x: fnp.broadcast_to(x, (2**44, 2**10)))
+    with pytest.raises(
+        MemoryError, match=r"no memory for the results \(f32.*\[17592186044416,1024\]\)"
+    ):
+        f(1.0)

@@ -61,12 +61,17 @@ WIDE = Options(wide=True)
 
 
 class ProgramDraw(Draw):
-    """A `Draw` that takes shapes of earlier values up again, and has longer axes where wanted."""
+    """A `Draw` for one step of a program: it takes shapes of earlier values up again.
+
+    Every other draw is *rich*: two axes at least, of sizes from 2 to 4, and parts that leave room,
+    so that no order of axes and no offset is hidden by a size of 1. Wide draws have longer axes.
+    """
 
     def __init__(self, seed: int, dtype: np.dtype, known: list[tuple[int, ...]], wide: bool) -> None:
         super().__init__(seed, dtype)
         self.known = known
         self.long_axes = 2 if wide else 0
+        self.rich = bool(self.rng.random() < 0.5)
 
     def shape(self, min_rank: int = 0, max_rank: int = 3, min_size: int = 0) -> tuple[int, ...]:
         fitting = [
@@ -76,15 +81,18 @@ class ProgramDraw(Draw):
         ]
         if fitting and self.rng.random() < 0.5:
             return fitting[self.integer(0, len(fitting) - 1)]
-        return super().shape(min_rank, max_rank, min_size)
+        least = 2 if self.rich and max_rank > 2 else 0
+        return super().shape(max(min_rank, least), max_rank, min_size)
 
     def size(self, low: int = 0, high: int = 3) -> int:
         if high == 3 and self.long_axes and self.rng.random() < 0.6:
             self.long_axes -= 1
             return LONG_SIZES[self.integer(0, len(LONG_SIZES) - 1)]
-        return super().size(low, high)
+        return self.integer(2, 4) if self.rich and high == 3 else super().size(low, high)
 
     def part(self, n: int) -> int:
+        if self.rich and n > 1:
+            return self.integer(1, n - 1)
         return 0 if not n or self.rng.random() < 0.1 else self.integer(1, n)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,6 +22,7 @@ from fnx_xla_lite.loops.execute import execute
 from fnx_xla_lite.pipeline import stages
 from fnx_xla_lite.runtime.executable import Executable
 from tests.laws.drawing import each, examples
+from tests.laws.large import MAKERS, large_module, large_modules
 from tests.laws.lowered import modules_of
 from tests.oracles import assert_all_close
 from tests.programs import TOLERANCES
@@ -100,6 +102,22 @@ def test_native_code_of_drawn_modules_with_special_numbers(drawn):
     expected = interpret(module, *arrays)
     note = to_text(module)
     assert_all_close(native(module, host())(*arrays), expected, 1e-1 if "bf16" in note else 1e-4, note)
+
+
+@examples(8)
+@given(drawn=large_modules)
+def test_native_code_of_large_modules(drawn):
+    """Sums of a thousand terms round differently, so the tolerance grows."""
+    module, arrays = drawn
+    expected = interpret(module, *arrays)
+    assert_all_close(native(module, host())(*arrays), expected, 1e-3, to_text(module))
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_loops_of_large_modules(make):
+    module, arrays = large_module(make, (70, 130))
+    actual = execute(build_program(optimised(module)), *arrays)
+    assert_all_close(actual, interpret(module, *arrays), 1e-3, to_text(module))
 
 
 PRODUCT_SIZES = st.sampled_from((1, 2, 5, 6, 16, 17, 31, 64, 65, 70, 130))

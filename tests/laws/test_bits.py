@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 import fnx_xla_lite
 from fnx.lowering.lower import lower
 from fnx_xla_lite.backends.cpu.backend import CpuBackend
 from fnx_xla_lite.backends.cpu.target import host
-from fnx_xla_lite.hlo.builder import Builder
 from fnx_xla_lite.loops.build import build_program
 from fnx_xla_lite.pipeline import stages
 from fnx_xla_lite.runtime.cache import ObjectCache
 from fnx_xla_lite.runtime.executable import Executable
 from tests.laws.drawing import each, examples
+from tests.laws.large import large_modules
 from tests.laws.lowered import modules_of
 from tests.strategies import WIDE, recipes
 
@@ -67,45 +65,7 @@ def test_small_programs(name, recipe, folder):
         assert_same_bytes(lower(jaxpr), arrays, folder)
 
 
-def spread(b, x, shape, *dimensions):
-    return b.broadcast_in_dim(x, shape, dimensions)
-
-
-def sums(b, x, *dimensions):
-    return b.reduce(x, b.constant(np.zeros((), np.float32)), dimensions, "add")
-
-
-def chain(b, x):
-    return b.tanh(b.multiply(x, b.exponential(x))), b.add(x, x)
-
-
-def rows(b, x):
-    e = b.exponential(x)
-    return (b.divide(e, spread(b, sums(b, e, 1), x.type.shape, 0)),)
-
-
-def columns(b, x):
-    return (sums(b, x, 0),)
-
-
-def everything(b, x):
-    return (sums(b, b.multiply(x, x), 0, 1),)
-
-
-def product(b, x):
-    y = b.dot_general(x, b.parameter((x.type.shape[1], 96), "f32"), contracting=((1,), (0,)))
-    return (b.tanh(y), b.transpose(x, (1, 0)))
-
-
 @examples(8)
-@given(
-    make=st.sampled_from((chain, rows, columns, everything, product)),
-    shape=st.tuples(st.sampled_from((1, 3, 257, 1000)), st.sampled_from((1, 7, 513, 2000))),
-    seed=st.integers(0, 100),
-)
-def test_programs_large_enough_for_threads(make, shape, seed, folder):
-    b = Builder(make.__name__)
-    module = b.build(*make(b, b.parameter(shape, "f32")))
-    rng = np.random.default_rng(seed)
-    arrays = [rng.normal(size=t.shape).astype(np.float32) for t in (p.type for p in module.main.body.parameters)]
-    assert_same_bytes(module, arrays, folder)
+@given(drawn=large_modules)
+def test_programs_large_enough_for_threads(drawn, folder):
+    assert_same_bytes(*drawn, folder)

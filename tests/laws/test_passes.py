@@ -6,11 +6,17 @@ special numbers, in ``tests/xla_lite/passes``.
 
 from __future__ import annotations
 
+import numpy as np
+import pytest
 from hypothesis import given
 
 from fnx.lowering.lower import lower
+from fnx_xla_lite.hlo.builder import Builder
+from fnx_xla_lite.hlo.dtypes import to_numpy
 from fnx_xla_lite.hlo.interpret import interpret
+from fnx_xla_lite.hlo.ir import TensorType
 from fnx_xla_lite.hlo.isomorphism import isomorphic
+from fnx_xla_lite.hlo.opset import OPS, SCALAR_OPS
 from fnx_xla_lite.hlo.text import to_text
 from fnx_xla_lite.hlo.verify import verify
 from fnx_xla_lite.passes.canonicalize import canonicalize
@@ -34,6 +40,65 @@ def test_every_pass_keeps_results(name, recipe):
             note = f"{step.name}\n{to_text(module)}\nbecame\n{to_text(after)}"
             assert_same_bits(interpret(after, *arrays), expected, note)
             module = after
+
+
+SPECIAL = {
+    "f32": (0.0, -0.0, 1.0, -1.0, 2.0, 0.5, 3.0, -7.0, np.inf, -np.inf, np.nan),
+    "f64": (0.0, -0.0, 1.0, -1.0, 2.0, 0.25, 1e-300, np.inf, -np.inf, np.nan),
+    "i32": (0, 1, -1, 2, 31, 33, -(2**31), 2**31 - 1),
+    "ui8": (0, 1, 2, 7, 9, 255),
+    "i1": (False, True),
+}
+
+
+@pytest.mark.parametrize("op", sorted(SCALAR_OPS))
+def test_identities_hold_for_special_numbers(op):
+    """f(x, x), f(x, c), f(c, x) and f of every unary operation, on every special number."""
+    for dtype, numbers in SPECIAL.items():
+        check_identities(op, dtype, np.array(numbers, to_numpy(dtype)))
+
+
+def check_identities(op, dtype, x_value):
+    """Build all of them in one module; patterns that the op table refuses are left out."""
+    b = Builder(op)
+    x, y = b.parameter(x_value.shape, dtype), b.parameter(x_value.shape, dtype)
+    splats = [b.constant(np.full(x_value.shape, number)) for number in x_value]
+    inner = [attempt(b, name, (x,), dtype) for name in ("negate", "abs", "not", "convert", "square")]
+    flags = [f for d in ("LT", "EQ", "GE") for f in (b.compare(x, y, d),)]
+    operands = [x, y, *splats, *[v for v in inner if v is not None], *[b.not_(f) for f in flags]]
+    results = [attempt(b, op, pattern, dtype) for pattern in patterns(op, x, y, operands, flags, b)]
+    module = verify(b.build(*[r for r in results if r is not None]))
+    arrays = [x_value, np.roll(x_value, 1)]
+    expected = interpret(module, *arrays)
+    for step in PASSES:
+        after = verify(step.run(module))
+        assert_same_bits(interpret(after, *arrays), expected, f"{step.name}\n{to_text(module)}")
+        module = after
+
+
+def patterns(op, x, y, operands, flags, b):
+    """Operands for ``op``."""
+    if op == "select":
+        inverted = [b.not_(flag) for flag in flags]
+        return [(p, u, v) for p in (*flags, *inverted) for u, v in ((x, y), (x, x), (y, x))]
+    if OPS[op].arity == 1:
+        return [(v,) for v in operands]
+    if OPS[op].arity == 2:
+        return [pair for v in operands for pair in ((x, v), (v, x), (v, v))]
+    return [(x, y, x), (x, x, y), (y, x, x)]
+
+
+def attempt(b, op, operands, dtype):
+    """The result, or None where the op table refuses these operands."""
+    attributes, given = {}, ()
+    if op == "compare":
+        attributes = {"comparison_direction": "LE"}
+    if op in ("convert", "bitcast_convert"):
+        given = (TensorType(operands[0].type.shape, {"f32": "i32", "i32": "f32"}.get(dtype, dtype)),)
+    try:
+        return b.apply(op, operands, attributes, given=given)[0]
+    except ValueError:
+        return None
 
 
 @each

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 
 from fnx.api import make_jaxpr
@@ -25,6 +26,7 @@ from fnx_xla_lite.loops.program_text import kernels_of
 from fnx_xla_lite.loops.text import to_text as kernel_text
 from fnx_xla_lite.loops.verify import verify as verify_kernel
 from tests.laws.drawing import each, examples
+from tests.laws.large import MAKERS, large_module
 from tests.strategies import Options, recipes
 
 READABLE = Options(wrappers=("plain", "jit", "checkpoint"))  # parameters that are no functions
@@ -69,6 +71,16 @@ def test_modules_and_kernels_verify_and_can_be_read_back(name, recipe):
             text = hlo_text(each_module)
             assert isomorphic(parse_hlo(text), each_module), text
             assert hlo_text(parse_hlo(text)) == text
-        for kernel in kernels_of(build_program(fused).steps):
-            verify_kernel(kernel)
-            assert parse_kernel(kernel_text(kernel)) == kernel, kernel_text(kernel)
+        check_kernels(build_program(fused))
+
+
+@pytest.mark.parametrize("make", MAKERS)
+@pytest.mark.parametrize("shape", [(70, 130), (257, 513), (1000, 2000), (1, 2000)])
+def test_kernels_of_large_modules_can_be_read_back(make, shape):
+    check_kernels(build_program(fuse(large_module(make, shape)[0])))
+
+
+def check_kernels(program):
+    for kernel in kernels_of(program.steps):
+        verify_kernel(kernel)
+        assert parse_kernel(kernel_text(kernel)) == kernel, kernel_text(kernel)

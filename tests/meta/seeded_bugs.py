@@ -167,7 +167,7 @@ def laws_of(failed: Sequence[str]) -> list[str]:
 
 
 def main() -> int:
-    """Judge all bugs, or those whose description contains one of the words given."""
+    """Judge all bugs, or those of a layer given, or whose description contains a word given."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("words", nargs="*")
     parser.add_argument("--child", nargs=2, metavar=("NUMBER", "RESULT"))
@@ -176,7 +176,7 @@ def main() -> int:
     if options.child:
         child(int(options.child[0]), Path(options.child[1]))
         return 0
-    chosen = [i for i, b in enumerate(BUGS) if not options.words or any(w in b.what for w in options.words)]
+    chosen = [i for i, b in enumerate(BUGS) if not options.words or any(w in b.what or w == b.layer for w in options.words)]
     with ThreadPoolExecutor(options.workers) as pool:
         verdicts = []
         for verdict in pool.map(judge, chosen):

@@ -1,0 +1,73 @@
+"""Modules large enough for threads, chunks and tiles: chains, rows, columns, sums, products, moves."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import strategies as st
+
+from fnx_xla_lite.hlo.builder import Builder
+
+
+def spread(b, x, shape, *dimensions):
+    return b.broadcast_in_dim(x, shape, dimensions)
+
+
+def sums(b, x, *dimensions):
+    return b.reduce(x, b.constant(np.zeros((), np.float32)), dimensions, "add")
+
+
+def chain(b, x):
+    return b.tanh(b.multiply(x, b.exponential(x))), b.add(x, x)
+
+
+def rows(b, x):
+    e = b.exponential(x)
+    return (b.divide(e, spread(b, sums(b, e, 1), x.type.shape, 0)),)
+
+
+def columns(b, x):
+    return (sums(b, x, 0),)
+
+
+def everything(b, x):
+    return (sums(b, b.multiply(x, x), 0, 1),)
+
+
+def product(b, x):
+    y = b.dot_general(x, b.parameter((x.type.shape[1], 96), "f32"), contracting=((1,), (0,)))
+    return (b.tanh(y), b.transpose(x, (1, 0)))
+
+
+def turned(b, x):
+    return (b.add(b.transpose(x, (1, 0)), b.parameter(x.type.shape[::-1], "f32")), b.reverse(x, (1,)))
+
+
+def stages(b, x):
+    """Values that live for different times, so that memory is used again."""
+    y = sums(b, x, 1)
+    z = b.multiply(x, spread(b, y, x.type.shape, 0))
+    u = sums(b, z, 0)
+    v = b.subtract(z, spread(b, u, x.type.shape, 1))
+    w = b.divide(b.add(v, x), spread(b, b.add(sums(b, b.multiply(v, v), 1), sums(b, x, 1)), x.type.shape, 0))
+    return sums(b, w, 0), b.add(w, z)
+
+
+MAKERS = (chain, rows, columns, everything, product, turned, stages)
+ROWS, COLUMNS = (1, 3, 70, 257, 1000), (1, 7, 130, 513, 2000)
+
+
+def large_module(make, shape, seed=0):
+    """A module and its arguments."""
+    b = Builder(make.__name__)
+    module = b.build(*make(b, b.parameter(shape, "f32")))
+    rng = np.random.default_rng(seed)
+    types = [p.type for p in module.main.body.parameters]
+    return module, [rng.uniform(-1, 1, t.shape).astype(np.float32) for t in types]
+
+
+large_modules = st.builds(
+    large_module,
+    st.sampled_from(MAKERS),
+    st.tuples(st.sampled_from(ROWS), st.sampled_from(COLUMNS)),
+    st.integers(0, 100),
+)

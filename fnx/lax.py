@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from fnx import tree
+from fnx.control.cond import cond as cond
+from fnx.control.cond import switch as switch
 from fnx.core.array import Array
 from fnx.core.dtypes import as_dtype
 from fnx.core.eager import aval_of

@@ -13,6 +13,7 @@ from fnx.nn.activations import silu as silu
 from fnx.nn.activations import softmax as softmax
 from fnx.nn.activations import softplus as softplus
 from fnx.nn.activations import tanh as tanh
+from fnx.nn.containers import Lambda as Lambda
 from fnx.nn.containers import Sequential as Sequential
 from fnx.nn.containers import mlp as mlp
 from fnx.nn.initializers import for_activation as for_activation

@@ -80,20 +80,10 @@ def log_softmax(x: Any, axis: int = -1) -> Any:
 ACTIVATIONS: dict[str, Activation] = {
     f.__name__: f
     for f in (
-        identity,
-        relu,
-        leaky_relu,
-        elu,
-        selu,
-        sigmoid,
-        silu,
-        softplus,
-        gelu,
-        tanh,
-        softmax,
+        identity, relu, leaky_relu, elu, selu, sigmoid, silu, softplus, gelu, tanh, softmax,
         log_softmax,
     )
-}
+}  # fmt: skip
 
 
 def resolve(activation: str | Activation | None) -> Activation:

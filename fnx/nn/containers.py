@@ -2,27 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from fnx import random
+from fnx import random, tree
 from fnx.nn.activations import Activation
 from fnx.nn.linear import Dense
-from fnx.nn.module import Module
+from fnx.nn.module import Module, static
+
+
+class Lambda(Module):
+    """A function without parameters as a layer.
+
+    Attributes:
+        function: of one argument; static.
+    """
+
+    function: Callable[[Any], Any] = static()
+
+    def __call__(self, x: Any) -> Any:
+        """Apply the function."""
+        return self.function(x)
 
 
 class Sequential(Module):
-    """Layers (or any functions that are pytrees) applied one after the other.
+    """Layers applied one after the other.
 
     Attributes:
-        layers: a tuple of callables.
+        layers: a tuple of layers, which are pytrees; plain functions have become `Lambda`.
+
+    >>> Sequential(abs, Lambda(round))(-1.7)
+    2
     """
 
     layers: tuple[Any, ...]
 
     def __init__(self, *layers: Any) -> None:
-        """``Sequential(a, b, c)`` is the layer that computes ``c(b(a(x)))``."""
-        self.build(layers=tuple(layers))
+        """``Sequential(a, b, c)`` is the layer that computes ``c(b(a(x)))``; layers or functions."""
+        self.build(layers=tuple([Lambda(f) if _is_plain(f) else f for f in layers]))
 
     def __call__(self, x: Any) -> Any:
         """Apply every layer."""
@@ -41,10 +59,16 @@ class Sequential(Module):
         return Sequential(*chosen) if isinstance(index, slice) else chosen
 
 
+def _is_plain(layer: Any) -> bool:
+    """Whether a callable is no pytree: it would be a leaf that is no array."""
+    leaves = tree.leaves(layer)
+    return callable(layer) and len(leaves) == 1 and leaves[0] is layer
+
+
 def mlp(
     sizes: Sequence[int], *, activation: str | Activation = "relu", dtype: Any = "float32", key: Any
 ) -> Sequential:
-    """A multi-layer perceptron: Dense layers with ``activation`` between them and none after the last.
+    """A multi-layer perceptron: Dense layers with ``activation`` between them, none after the last.
 
     Args:
         sizes: (inputs, hidden, ..., outputs).
@@ -57,6 +81,6 @@ def mlp(
     return Sequential(
         *(
             Dense(m, n, activation=activation if i < last else None, dtype=dtype, key=keys[i])
-            for i, (m, n) in enumerate(zip(sizes[:-1], sizes[1:], strict=True))
+            for i, (m, n) in enumerate(itertools.pairwise(sizes))
         )
     )

@@ -1,4 +1,7 @@
-"""Initialisers: ``initializer(key, shape, dtype) -> array`` for weights of shape (..., fan_in, fan_out), and the one that suits an activation."""
+"""Initialisers: ``initializer(key, shape, dtype) -> array``, and the one that suits an activation.
+
+Weights have the shape (..., fan_in, fan_out).
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,10 @@ Initializer = Callable[[Any, tuple[int, ...], Any], Any]
 
 
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
-    """Fan-in and fan-out of a weight (..., in, out): leading axes are the receptive field of a convolution."""
+    """Fan-in and fan-out of a weight (..., in, out).
+
+    Leading axes are the receptive field of a convolution.
+    """
     if len(shape) < 2:
         size = math.prod(shape)
         return size, size
@@ -73,10 +79,12 @@ _HALF_LINEAR = frozenset({"relu", "leaky_relu", "elu", "gelu", "silu", "softplus
 
 
 def for_activation(activation: Any) -> Initializer:
-    """The initialiser that keeps variance through ``activation``: He for rectifiers, LeCun for SELU, else Glorot."""
-    name = (
-        activation if isinstance(activation, str) else getattr(activation, "__name__", "identity")
-    )
+    """The initialiser that keeps variance through ``activation``.
+
+    He's for rectifiers, LeCun's for SELU, else Glorot's.
+    """
+    given = isinstance(activation, str)
+    name = activation if given else getattr(activation, "__name__", "identity")
     if name in _HALF_LINEAR:
         return he_normal
     return lecun_normal if name == "selu" else glorot_uniform

@@ -62,7 +62,8 @@ class Dense(Module):
         """Inputs (..., in_size) to outputs (..., out_size)."""
         if x.shape[-1:] != self.weight.shape[:1]:
             raise FnxTypeError(
-                f"Dense: inputs must end in an axis of {self.weight.shape[0]}, got shape {tuple(x.shape)}",
+                f"Dense: inputs must end in an axis of {self.weight.shape[0]}, "
+                f"got shape {tuple(x.shape)}",
                 hint="Flatten or transpose the inputs, or make the layer with that in_size.",
             )
         y = x @ self.weight

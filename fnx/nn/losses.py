@@ -15,7 +15,8 @@ def cross_entropy(logits: Any, labels: Any, *, reduction: str = "mean") -> Any:
 
     Args:
         logits: (..., classes).
-        labels: integers (...,), or probabilities (..., classes). An integer outside of 0 ... classes-1 adds nothing.
+        labels: integers (...,), or probabilities (..., classes). An integer outside of
+            0 ... classes-1 adds nothing.
         reduction: ``"mean"``, ``"sum"`` or ``"none"`` over the leading axes.
 
     Raises:
@@ -25,7 +26,8 @@ def cross_entropy(logits: Any, labels: Any, *, reduction: str = "mean") -> Any:
     labels = fnp.asarray(labels)
     log_probs = log_softmax(logits)
     if is_float(labels.dtype):
-        _same_shape("cross_entropy", logits, labels)
+        hint = "Labels that are class numbers must be integers: labels.astype('int32')."
+        _same_shape("cross_entropy", logits, labels, hint)
         return _reduce(-fnp.sum(labels * log_probs, axis=-1), reduction)
     if tuple(labels.shape) != tuple(logits.shape[:-1]):
         raise FnxTypeError(
@@ -34,9 +36,8 @@ def cross_entropy(logits: Any, labels: Any, *, reduction: str = "mean") -> Any:
         )
     classes = fnp.arange(logits.shape[-1], dtype=labels.dtype)
     hot = labels[..., None] == classes
-    return _reduce(
-        -fnp.sum(fnp.where(hot, log_probs, fnp.zeros_like(log_probs)), axis=-1), reduction
-    )
+    chosen = fnp.where(hot, log_probs, fnp.zeros_like(log_probs))
+    return _reduce(-fnp.sum(chosen, axis=-1), reduction)
 
 
 def mse(predictions: Any, targets: Any, *, reduction: str = "mean") -> Any:
@@ -61,11 +62,14 @@ def accuracy(logits: Any, labels: Any) -> Any:
     return fnp.mean((fnp.argmax(logits, axis=-1) == labels).astype("float32"))
 
 
-def _same_shape(name: str, x: Any, y: Any) -> None:
+_NO_BROADCAST = "Reshape one of them; losses do not broadcast."
+
+
+def _same_shape(name: str, x: Any, y: Any, hint: str = _NO_BROADCAST) -> None:
     if tuple(x.shape) != tuple(y.shape):
         raise FnxTypeError(
             f"{name}: shapes must be equal, got {tuple(x.shape)} and {tuple(y.shape)}",
-            hint="Reshape one of them; losses do not broadcast.",
+            hint=hint,
         )
 
 

@@ -1,7 +1,9 @@
-"""Module: a frozen dataclass that is a pytree; a layer is one with ``__call__``, a pure function of its inputs.
+"""Module: a frozen dataclass that is a pytree.
 
-Fields annotated with a plain Python type (``int``, ``float``, ``bool``, ``str``, ``Callable``, ``tuple[int, ...]``, ``None``) or
-declared with ``static()`` are static: part of the tree's structure, hashed into `jit`'s cache key. All others are children.
+A layer is a module with ``__call__``, a pure function of its inputs. Fields annotated with a plain
+Python type (``int``, ``float``, ``bool``, ``str``, ``Callable``, ``tuple[int, ...]``, ``None``) or
+declared with ``static()`` are static: part of the tree's structure, hashed into `jit`'s cache key.
+All others are children.
 """
 
 from __future__ import annotations
@@ -28,9 +30,10 @@ def static(**options: Any) -> Any:
 
 @dataclass_transform(frozen_default=True, field_specifiers=(static, dataclasses.field))
 class Module:
-    """Base of all layers and models. A subclass becomes a frozen dataclass and a pytree by being declared.
+    """Base of all layers and models.
 
-    A subclass either lets the dataclass write its ``__init__`` or writes one that ends in ``self.build(field=value, ...)``.
+    A subclass becomes a frozen dataclass and a pytree by being declared. It either lets the
+    dataclass write its ``__init__`` or writes one that ends in ``self.build(field=value, ...)``.
     Classes are abstract or final: a class that has fields is not subclassed again.
 
     >>> class Affine(Module):
@@ -50,8 +53,8 @@ class Module:
         super().__init_subclass__(**options)
         if cls.__mro__[1]._child_names or cls.__mro__[1]._static_names:
             raise TypeError(
-                f"{cls.__name__} inherits from {cls.__mro__[1].__name__}, which has fields: modules are abstract or final. "
-                "Hold the other layer in a field instead."
+                f"{cls.__name__} inherits from {cls.__mro__[1].__name__}, which has fields: "
+                "modules are abstract or final. Hold the other layer in a field instead."
             )
         own_init = "__init__" not in cls.__dict__
         dataclasses.dataclass(frozen=True, eq=False, repr=False, init=own_init)(cls)
@@ -78,7 +81,7 @@ class Module:
         self.__dict__.update(fields)
 
     def replace(self, **changes: Any) -> Self:
-        """A copy with some fields changed, as ``dataclasses.replace``, whatever ``__init__`` looks like.
+        """A copy with some fields changed, as by ``dataclasses.replace``, whatever ``__init__`` is.
 
         Raises:
             TypeError: a name is not a field.
@@ -86,7 +89,8 @@ class Module:
         unknown = changes.keys() - self.__dict__.keys()
         if unknown:
             raise TypeError(
-                f"{type(self).__name__} has no field {sorted(unknown)}, only {sorted(self.__dict__)}"
+                f"{type(self).__name__} has no field {sorted(unknown)}, "
+                f"only {sorted(self.__dict__)}"
             )
         copy = object.__new__(type(self))
         copy.__dict__.update(self.__dict__, **changes)
@@ -102,19 +106,15 @@ class Module:
 def _is_static(field: dataclasses.Field[Any]) -> bool:
     if "static" in field.metadata:
         return bool(field.metadata["static"])
-    kind = (
-        field.type
-        if isinstance(field.type, str)
-        else getattr(field.type, "__name__", str(field.type))
-    )
-    return _STATIC_TYPE.match(kind) is not None
+    kind = field.type
+    name = kind if isinstance(kind, str) else getattr(kind, "__name__", str(kind))
+    return _STATIC_TYPE.match(name) is not None
 
 
 def _flatten(module: Module) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     values = module.__dict__
-    return tuple([values[n] for n in module._child_names]), tuple(
-        [values[n] for n in module._static_names]
-    )
+    children = tuple([values[n] for n in module._child_names])
+    return children, tuple([values[n] for n in module._static_names])
 
 
 def _flatten_with_keys(module: Module) -> tuple[tuple[tuple[str, Any], ...], tuple[Any, ...]]:

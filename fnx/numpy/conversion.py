@@ -75,7 +75,11 @@ def _converted(obj: object, dtype: object, copy: bool | None) -> Any:
         return from_dlpack(obj, copy=copy)
     if isinstance(obj, memoryview | bytearray) or getattr(obj, "__array__", None) is not None:
         return as_operand(np.array(obj), "asarray")
-    raise type_error(f"asarray: cannot make an array of {describe(obj)}.")
+    hint = "Arrays are real: keep two, of the real and the imaginary parts."
+    raise type_error(
+        f"asarray: cannot make an array of {describe(obj)}.",
+        hint if isinstance(obj, complex | np.complexfloating) else "",
+    )
 
 
 def _from_number(number: bool | int | float, dtype: object) -> Array:

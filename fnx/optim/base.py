@@ -24,7 +24,8 @@ class Optimizer:
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         dataclasses.dataclass(frozen=True, eq=False)(cls)
-        names = [(f.name, f.type in ("bool", "int", "str")) for f in dataclasses.fields(cls)]
+        static = (bool, int, str, "bool", "int", "str")  # strings with annotations of the future
+        names = [(f.name, f.type in static) for f in dataclasses.fields(cls)]
         children = tuple(name for name, is_static in names if not is_static)
         statics = tuple(name for name, is_static in names if is_static)
         _register(cls, children, statics)

@@ -108,12 +108,12 @@ def check_key(key: ArrayLike, name: str) -> Any:
     Raises:
         FnxTypeError: for anything but ``uint32[2]``.
     """
-    key = as_operand(key, name)
-    if isinstance(key, Array | Tracer) and key.dtype == UINT32 and key.shape == (2,):
-        return key
+    found = as_operand(key, name) if not isinstance(key, list | tuple | str | dict | None) else key
+    if isinstance(found, Array | Tracer) and found.dtype == UINT32 and found.shape == (2,):
+        return found
     raise type_error(
         f"{name}: expected a key (u32[2]), got {describe(key)}.",
-        "Write fnx.random.key(0) for a key; fnx.vmap maps over a batch of keys.",
+        "The first argument is a key: fnx.random.key(0); fnx.vmap maps over a batch of keys.",
     )
 
 

@@ -109,3 +109,12 @@ def test_lax_is_strict():
         lax.cumsum(fnp.ones(3), 5)
     with pytest.raises(ValueError, match="two cases"):
         lax.select_n(fnp.ones(2, bool), fnp.ones(2))
+
+
+def test_branches_are_chosen_eagerly_and_in_compiled_code():
+    f = lambda x: lax.cond(fnp.sum(x) > 0, lambda x: x + 1, lambda x: x - 1, x)
+    g = lambda i: lax.switch(i, [lambda: fnp.asarray(1.0), lambda: fnp.asarray(2.0)])
+    for run in (lambda f: f, fnx.jit):
+        same(run(f)(fnp.asarray(X)), X + 1)
+        same(run(f)(fnp.asarray(-X)), -X - 1)
+        assert float(run(g)(1)) == 2.0

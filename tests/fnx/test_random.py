@@ -92,6 +92,7 @@ def test_categorical_draws_in_front():
     ("call", "message"),
     [
         (lambda: random.uniform(0), r"expected a key \(u32\[2\]\), got int 0"),
+        (lambda: random.uniform((3,)), r"got tuple \(3,\).*\n.*\n  The first argument is a key"),
         (lambda: random.uniform(random.split(random.key(0))), "vmap maps over a batch of keys"),
         (lambda: random.key(1.5), "a seed is an integer, got f32"),
         (lambda: random.key(2**64), "more than 64 bits"),

@@ -84,6 +84,18 @@ def test_sequential_is_composition() -> None:
     assert model[0].activation is nn.relu
 
 
+def test_plain_functions_are_layers() -> None:
+    dense = nn.Dense(2, 3, key=fnx.random.key(0))
+    model = nn.Sequential(dense, nn.relu, fnx.jit(fnp.sin))
+    x = fnp.ones((4, 2))
+    expected = np.asarray(fnp.sin(nn.relu(dense(x))))
+    np.testing.assert_array_equal(np.asarray(model(x)), expected)
+    np.testing.assert_allclose(np.asarray(fnx.jit(lambda m: m(x))(model)), expected, rtol=1e-6)
+    assert len(tree.leaves(model)) == 2
+    assert isinstance(model[1], nn.Lambda)
+    assert model[0] is dense
+
+
 @pytest.mark.parametrize(
     ("activation", "variance"),
     [("relu", 2 / 400), ("gelu", 2 / 400), ("tanh", 2 / 600), (None, 2 / 600), ("selu", 1 / 400)],

@@ -246,6 +246,7 @@ def test_astype_at_the_limits():
         (lambda: fnp.asarray([[1], [1, 2]]), "ragged"),
         (lambda: fnp.asarray(["a"]), "not real numbers"),
         (lambda: fnp.asarray({}), "cannot make an array of dict"),
+        (lambda: fnp.asarray(1j), "array of complex 1j.*\n.*\n  Arrays are real"),
         (lambda: fnp.asarray([1j]), "not real numbers"),
         (lambda: fnp.zeros(2, device="gpu"), "only device is 'cpu'"),
         (lambda: fnp.arange(0, 3, 0), "step must not be zero"),

@@ -161,3 +161,12 @@ def test_decay_says_that_it_needs_the_parameters() -> None:
     optimizer = optim.adamw(0.1)
     with pytest.raises(ValueError, match="needs the parameters"):
         optimizer.update(fnp.ones(2), optimizer.init(fnp.ones(2)))
+
+
+@pytest.mark.parametrize(("flag", "rate"), [(bool, float), ("bool", "float")])
+def test_plain_annotations_are_static_as_values_and_as_strings(flag: Any, rate: Any) -> None:
+    """A module without ``from __future__ import annotations`` has classes for annotations."""
+    kind = type("Signed", (optim.Optimizer,), {"__annotations__": {"rate": rate, "is_up": flag}})
+    leaves, structure = tree.flatten(kind(0.5, True))
+    assert leaves == [0.5]
+    assert structure != tree.structure(kind(0.5, False))

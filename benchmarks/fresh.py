@@ -1,5 +1,6 @@
-"""Fresh: what a new process pays: import time, first call of the MLP train step, peak resident memory of training it.
+"""Fresh: what a new process pays.
 
+The time of the import, the first call of the MLP train step, the peak resident memory of training.
 Run as ``python -m benchmarks.fresh FRAMEWORK import|first|memory``; prints one JSON line.
 """
 

@@ -1,9 +1,11 @@
-"""Run: every case on every framework, interleaved; prints the table of ratios and keeps it as JSON.
+"""Run: every case on every framework, interleaved; prints the table of ratios, or keeps it as JSON.
 
-    python -m benchmarks.run [--cases softmax,GEMM] [--rounds 5] [--threads 2] [--python jax=PATH ...]
+    python -m benchmarks.run [--cases softmax,GEMM] [--rounds 5] [--threads 2]
+                             [--python jax=PATH ...]
 
-Each framework lives in its own process; a round times one framework after the other, so that a noisy neighbour hits all of them.
-The ratio is the median over rounds of (fnx / best peer of that round's kind); below 1 fnx is faster.
+Each framework lives in its own process; a round times one framework after the other, so that a
+noisy neighbour hits all of them. The ratio is the median over rounds of fnx / peer, and the best
+peer is the one with the smallest median; below 1 fnx is faster.
 """
 
 from __future__ import annotations
@@ -31,29 +33,22 @@ CASES = (
     "dispatch of jit(x + 1)", "eager a + b, 8 floats", "chain of 9, 1e6", "chain of 9, 1e7",
     "sum, 4096x4096", "sum of rows, 4096x4096", "sum of columns, 4096x4096",
     *(f"GEMM {n}" for n in data.GEMM_SIZES),
-    *(f"{name}, {rows}x1024" for name in ("softmax", "layer norm", "GELU + layer norm") for rows in data.ROWS),
+    *(f"softmax, {rows}x1024" for rows in data.ROWS),
+    *(f"layer norm, {rows}x1024" for rows in data.ROWS),
+    *(f"GELU + layer norm, {rows}x1024" for rows in data.ROWS),
     "MLP train step", "tiny MLP, 10,000 steps",
 )  # fmt: skip
+THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "FNX_NUM_THREADS")
 ROOT = Path(__file__).resolve().parent.parent
 
 
 def environment(threads: int) -> dict[str, str]:
-    """The environment of every process: the same threads, no cached kernels, this checkout first."""
-    limits = {
-        name: str(threads)
-        for name in (
-            "OMP_NUM_THREADS",
-            "OPENBLAS_NUM_THREADS",
-            "MKL_NUM_THREADS",
-            "FNX_NUM_THREADS",
-        )
-    }
-    inherited = {
-        k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"
-    }  # as installed packages are
+    """The environment of every process: so many threads, no cached kernels, this checkout first."""
+    inherited = dict(os.environ)
+    inherited.pop("PYTHONDONTWRITEBYTECODE", None)  # installed packages have their bytecode
     return {
         **inherited,
-        **limits,
+        **dict.fromkeys(THREAD_LIMITS, str(threads)),
         "PYTHONPATH": str(ROOT),
         "JAX_PLATFORMS": "cpu",
         "FNX_CACHE": "0",
@@ -66,12 +61,14 @@ class Worker:
     def __init__(self, framework: str, python: str, threads: int) -> None:
         self.process = subprocess.Popen(
             [python, "-m", "benchmarks.worker", framework, str(threads)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment(threads),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            cwd=ROOT, env=environment(threads),
         )  # fmt: skip
 
     def ask(self, **command: Any) -> dict[str, Any]:
         """Send a command, wait for its answer; a dead worker answers nothing."""
-        assert self.process.stdin is not None and self.process.stdout is not None
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
         try:
             self.process.stdin.write(json.dumps(command) + "\n")
             self.process.stdin.flush()
@@ -112,9 +109,8 @@ def measure_fresh(
     }
     for _ in range(rounds):
         for name in values:
-            with (
-                tempfile.TemporaryDirectory() as folder
-            ):  # no framework finds its own cached kernels
+            with tempfile.TemporaryDirectory() as folder:
+                # no framework finds its own cached kernels
                 caches = {"TORCHINDUCTOR_CACHE_DIR": folder, "FNX_CACHE_DIR": folder}
                 done = subprocess.run(
                     [pythons[name], "-m", "benchmarks.fresh", name, kind], cwd=ROOT, text=True,

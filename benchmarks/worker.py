@@ -1,6 +1,7 @@
 """Worker: one framework in one process, told by JSON lines what to prepare and when to run.
 
-Commands on standard input: ``{"prepare": case}``, ``{"time": case, "seconds": s}``, ``{"drop": case}``. One JSON line answers each.
+Commands on standard input: ``{"prepare": case}``, ``{"time": case, "seconds": s}``,
+``{"drop": case}``. One JSON line answers each.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """fnx: functional transformations of Python programs, with a compiler of its own.
 
-Names that need the compiler, and the libraries of layers, optimisers and data, are imported when they are first used:
-``import fnx`` takes no longer than it must.
+Names that need the compiler, and the libraries of layers, optimisers and data, are imported when
+they are first used: ``import fnx`` takes no longer than it must.
 """
 
 import importlib

@@ -75,10 +75,12 @@ def compile(
     Args:
         module: a module, or StableHLO's MLIR text.
         backend: ``cpu``, or ``cuda``, which needs CuPy and a device.
-        before: texts of the stages that came before the module, by name, for dumps and ``Executable.stages``.
+        before: texts of the stages that came before the module, by name, for dumps and
+            ``Executable.stages``.
 
     Returns:
-        An executable that is called with NumPy arrays (on ``cuda`` also with CuPy's, which it returns).
+        An executable that is called with NumPy arrays (on ``cuda`` also with CuPy's, which it
+        returns).
 
     Raises:
         ParseError: the text is not in the part of StableHLO that we read.

@@ -1,4 +1,7 @@
-"""Profiles of the tests: the default one is deterministic and quick; FNX_TEST_PROFILE=deep draws far more and runs slow tests."""
+"""Profiles of the tests: the default one is deterministic and quick.
+
+FNX_TEST_PROFILE=deep draws far more and runs slow tests.
+"""
 
 from __future__ import annotations
 
@@ -49,14 +52,13 @@ def update_golden(request: pytest.FixtureRequest) -> bool:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    reasons = {
-        "slow": None if PROFILE == "deep" else "slow: FNX_TEST_PROFILE=deep runs it",
-        "gpu": None if importlib.util.find_spec("cupy") else "needs CuPy and a CUDA device",
-        "peers": None
-        if importlib.util.find_spec("jax")
-        else "needs JAX and PyTorch: pip install '.[bench]'",
+    has = lambda name: importlib.util.find_spec(name) is not None
+    needs = {
+        "slow": (PROFILE == "deep", "slow: FNX_TEST_PROFILE=deep runs it"),
+        "gpu": (has("cupy"), "needs CuPy and a CUDA device"),
+        "peers": (has("jax"), "needs JAX and PyTorch: pip install '.[bench]'"),
     }
     for item in items:
-        for marker, reason in reasons.items():
-            if reason is not None and item.get_closest_marker(marker):
+        for marker, (met, reason) in needs.items():
+            if not met and item.get_closest_marker(marker):
                 item.add_marker(pytest.mark.skip(reason=reason))

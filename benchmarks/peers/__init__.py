@@ -1,1 +1,4 @@
-"""One module per framework: the same cases, each as a function that prepares its data and returns a callable."""
+"""One module per framework: the same cases.
+
+Each case is a function that prepares its data and returns a callable.
+"""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 MLP_SIZES = (784, 512, 512, 10)
@@ -18,10 +20,9 @@ def normal(*shape: int, seed: int = 0) -> np.ndarray:
 
 def mlp_params(sizes: tuple[int, ...]) -> list[tuple[np.ndarray, np.ndarray]]:
     """He-initialised (weight, bias) pairs."""
-    pairs = zip(sizes, sizes[1:], strict=False)
     return [
         (normal(m, n, seed=i) * np.float32((2 / m) ** 0.5), np.zeros(n, np.float32))
-        for i, (m, n) in enumerate(pairs)
+        for i, (m, n) in enumerate(itertools.pairwise(sizes))
     ]
 
 

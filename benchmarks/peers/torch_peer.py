@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -34,7 +35,7 @@ def train_step(compile: Callable[[Any], Any], sizes: tuple[int, ...]) -> Callabl
     optimiser = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
     loss_fn = compile(lambda x, y: loss_of(model(x), y))
 
-    def step() -> float:
+    def step() -> Any:
         optimiser.zero_grad(set_to_none=True)
         loss = loss_fn(x, target)
         loss.backward()
@@ -49,38 +50,12 @@ def cases(compiled: bool = False) -> dict[str, Any]:
     import torch  # noqa: PLC0415
 
     compile = torch.compile if compiled else (lambda function: function)
-    functional = torch.nn.functional
-
-    def case(function: Callable[..., Any], *arrays: Any) -> Callable[[], Any]:
-        tensors, ready = [torch.from_numpy(a) for a in arrays], compile(function)
-
-        def run() -> Any:
-            with torch.inference_mode():
-                return ready(*tensors)
-
-        return run
-
-    def eager() -> Callable[[], Any]:
-        a, b = torch.from_numpy(data.normal(8)), torch.from_numpy(data.normal(8))
-        return lambda: a + b
-
-    def tiny() -> Callable[[], Any]:
-        step = train_step(compile, data.TINY_SIZES)
-
-        def run() -> Any:
-            for _ in range(data.TINY_STEPS):
-                loss = step()
-            return loss
-
-        return run
+    case = functools.partial(_case, compile)
 
     def chain(x: Any, y: Any) -> Any:
         return torch.tanh(x * y + 1) * torch.exp(-x * x) + torch.sqrt(torch.abs(y))
 
-    def gelu_norm(x: Any) -> Any:
-        return functional.layer_norm(functional.gelu(x, approximate="tanh"), (1024,))
-
-    table = {
+    table: dict[str, Any] = {
         "dispatch of jit(x + 1)": lambda: case(lambda x: x + 1, data.normal(8)),
         "chain of 9, 1e6": lambda: case(chain, data.normal(10**6), data.normal(10**6, seed=1)),
         "chain of 9, 1e7": lambda: case(chain, data.normal(10**7), data.normal(10**7, seed=1)),
@@ -88,10 +63,55 @@ def cases(compiled: bool = False) -> dict[str, Any]:
         "sum of rows, 4096x4096": lambda: case(lambda x: x.sum(1), data.normal(4096, 4096)),
         "sum of columns, 4096x4096": lambda: case(lambda x: x.sum(0), data.normal(4096, 4096)),
         "MLP train step": lambda: train_step(compile, data.MLP_SIZES),
-        "tiny MLP, 10,000 steps": tiny,
+        "tiny MLP, 10,000 steps": lambda: _tiny_training(compile),
     }
     if not compiled:
-        table["eager a + b, 8 floats"] = eager
+        table["eager a + b, 8 floats"] = _eager_addition
+    return {**table, **_sized_cases(case)}
+
+
+def _case(
+    compile: Callable[[Any], Any], function: Callable[..., Any], *arrays: Any
+) -> Callable[[], Any]:
+    import torch  # noqa: PLC0415
+
+    tensors, ready = [torch.from_numpy(a) for a in arrays], compile(function)
+
+    def run() -> Any:
+        with torch.inference_mode():
+            return ready(*tensors)
+
+    return run
+
+
+def _eager_addition() -> Callable[[], Any]:
+    import torch  # noqa: PLC0415
+
+    a, b = torch.from_numpy(data.normal(8)), torch.from_numpy(data.normal(8))
+    return lambda: a + b
+
+
+def _tiny_training(compile: Callable[[Any], Any]) -> Callable[[], Any]:
+    step = train_step(compile, data.TINY_SIZES)
+
+    def run() -> Any:
+        for _ in range(data.TINY_STEPS):
+            loss = step()
+        return loss
+
+    return run
+
+
+def _sized_cases(case: Callable[..., Any]) -> dict[str, Any]:
+    """The cases that come in several sizes."""
+    import torch  # noqa: PLC0415
+
+    functional = torch.nn.functional
+
+    def gelu_norm(x: Any) -> Any:
+        return functional.layer_norm(functional.gelu(x, approximate="tanh"), (1024,))
+
+    table: dict[str, Any] = {}
     for n in data.GEMM_SIZES:
         table[f"GEMM {n}"] = lambda n=n: case(
             lambda a, b: a @ b, data.normal(n, n), data.normal(n, n, seed=1)

@@ -16,7 +16,9 @@ class Split(NamedTuple):
 
 
 def digits(test_fraction: float = 0.2, seed: int = 0) -> tuple[Split, Split]:
-    """1797 images of 8x8 pixels of the ten digits (Alpaydin & Kaynak 1998, CC BY 4.0): a training and a held-out test split.
+    """A training and a held-out test split of 1797 images of 8x8 pixels of the ten digits.
+
+    They are the UCI data set of Alpaydin & Kaynak (1998), under CC BY 4.0.
 
     Args:
         test_fraction: part of the images held out.

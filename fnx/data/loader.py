@@ -1,4 +1,7 @@
-"""DataLoader: batches of arrays, shuffled by a key, prepared ahead by a background thread; a pure function of (key, epoch)."""
+"""DataLoader: batches of arrays, shuffled by a key and prepared ahead by a background thread.
+
+What an epoch gives is a pure function of the key and the epoch's number.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +21,8 @@ _END = object()
 class DataLoader:
     """Iterates over batches of a pytree of arrays that share their leading axis.
 
-    The order of an epoch depends on ``key`` and the epoch's number alone, never on timing: ``loader.epoch(3)`` gives the same
-    batches whenever it is called.
+    The order of an epoch depends on ``key`` and the epoch's number alone, never on timing:
+    ``loader.epoch(3)`` gives the same batches whenever it is called.
 
     >>> loader = DataLoader({"x": np.arange(5)}, batch_size=2)
     >>> [batch["x"].tolist() for batch in loader]
@@ -55,7 +58,8 @@ class DataLoader:
         self._examples = _examples(self._leaves)
         if batch_size < 1 or prefetch < 0:
             raise FnxValueError(
-                f"DataLoader: batch_size {batch_size} must be at least 1, prefetch {prefetch} at least 0"
+                f"DataLoader: batch_size {batch_size} must be at least 1, "
+                f"prefetch {prefetch} at least 0"
             )
         self.batch_size = batch_size
         self.drop_last = drop_last
@@ -93,40 +97,28 @@ class DataLoader:
 def _examples(leaves: list[np.ndarray]) -> int:
     if not leaves or any(leaf.ndim == 0 for leaf in leaves):
         raise FnxTypeError(
-            "DataLoader: every array needs a leading axis of examples, and there must be one array at least"
+            "DataLoader: every array needs a leading axis of examples, "
+            "and there must be one array at least"
         )
     sizes = {len(leaf) for leaf in leaves}
     if len(sizes) > 1:
         raise FnxValueError(
-            f"DataLoader: arrays must have equally many examples, got {[leaf.shape for leaf in leaves]}"
+            "DataLoader: arrays must have equally many examples, "
+            f"got {[leaf.shape for leaf in leaves]}"
         )
     return sizes.pop()
 
 
 def _ahead(batches: Iterator[Any], depth: int) -> Iterator[Any]:
-    """The same batches, prepared up to ``depth`` ahead by a thread, which ends with the iteration, however that ends."""
+    """The same batches, prepared up to ``depth`` ahead by a thread.
+
+    The thread ends with the iteration, however that ends.
+    """
     ready: queue.Queue[Any] = queue.Queue(depth)
     stop = threading.Event()
-
-    def put(item: Any) -> bool:
-        while not stop.is_set():
-            try:
-                ready.put(item, timeout=0.1)
-                return True
-            except queue.Full:
-                continue
-        return False
-
-    def work() -> None:
-        try:
-            for batch in batches:
-                if not put((batch, None)):
-                    return
-            put((_END, None))
-        except BaseException as error:
-            put((_END, error))
-
-    thread = threading.Thread(target=work, name="fnx-loader", daemon=True)
+    thread = threading.Thread(
+        target=_fill, args=(ready, stop, batches), name="fnx-loader", daemon=True
+    )
     thread.start()
     try:
         while True:
@@ -139,3 +131,25 @@ def _ahead(batches: Iterator[Any], depth: int) -> Iterator[Any]:
     finally:
         stop.set()
         thread.join()
+
+
+def _fill(ready: queue.Queue[Any], stop: threading.Event, batches: Iterator[Any]) -> None:
+    """Put pairs (batch, None) in the queue, and at last the end with the error that made it."""
+    try:
+        for batch in batches:
+            if not _put(ready, stop, (batch, None)):
+                return
+        _put(ready, stop, (_END, None))
+    except BaseException as error:
+        _put(ready, stop, (_END, error))
+
+
+def _put(ready: queue.Queue[Any], stop: threading.Event, item: Any) -> bool:
+    """Wait for room in the queue; False where the iteration ended first."""
+    while not stop.is_set():
+        try:
+            ready.put(item, timeout=0.1)
+            return True
+        except queue.Full:
+            continue
+    return False

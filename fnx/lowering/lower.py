@@ -1,7 +1,8 @@
 """Lower: Jaxpr -> HloModule, by walking equations and calling each primitive's ``lower`` rule.
 
-Input: a jaxpr that verifies and has no tracers among its constants. Output: a module whose entry takes the jaxpr's inputs in order.
-Invariant: each instruction carries the user's line of the equation that it came from. Constants of the jaxpr become HLO constants.
+Input: a jaxpr that verifies and has no tracers among its constants. Output: a module whose entry
+takes the jaxpr's inputs in order. Invariant: each instruction carries the user's line of the
+equation that it came from. Constants of the jaxpr become HLO constants.
 """
 
 from __future__ import annotations

@@ -8,7 +8,9 @@ from fnx.errors import FnxValueError
 
 
 def set_threads(count: int) -> None:
-    """Run compiled code on ``count`` threads from the next call on. The default is FNX_NUM_THREADS, or every available core.
+    """Run compiled code on ``count`` threads from the next call on.
+
+    The default is FNX_NUM_THREADS, or every available core.
 
     Raises:
         FnxValueError: ``count`` is not a positive whole number.

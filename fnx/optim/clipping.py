@@ -16,7 +16,11 @@ def global_norm(grads: Any) -> Any:
 
 
 class ClipByGlobalNorm(Optimizer):
-    """Scale all gradients by ``min(1, max_norm / norm)`` (Pascanu et al. 2013). A norm that is not finite is left as it is."""
+    """Scale all gradients by ``min(1, max_norm / norm)`` (Pascanu et al. 2013).
+
+    Gradients whose norm is NaN stay as they are; an infinite norm makes finite
+    ones zero and infinite ones NaN.
+    """
 
     max_norm: Any
 

@@ -10,7 +10,10 @@ from fnx.optim.base import Optimizer
 
 
 class AddDecayedWeights(Optimizer):
-    """``grads + rate * params``: before the learning rate this is decoupled decay (Loshchilov & Hutter 2019)."""
+    """``grads + rate * params``.
+
+    Before the learning rate this is decoupled decay (Loshchilov & Hutter 2019).
+    """
 
     rate: Any
 

@@ -1,4 +1,7 @@
-"""Momentum: a decaying sum of gradients (Polyak 1964), or Nesterov's look-ahead (Sutskever et al. 2013)."""
+"""Momentum: a decaying sum of gradients.
+
+Polyak's (1964), or with Nesterov's look-ahead (Sutskever et al. 2013).
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ class MomentumState(NamedTuple):
 
 
 class Momentum(Optimizer):
-    """``trace = decay * trace + grads``; with ``nesterov`` the result is ``grads + decay * trace``."""
+    """``trace = decay * trace + grads``; with ``nesterov`` it gives ``grads + decay * trace``."""
 
     decay: Any = 0.9
     nesterov: bool = False

@@ -1,4 +1,7 @@
-"""Recipes: the well-known optimisers, as chains of parts. A learning rate is a number or a schedule."""
+"""Recipes: the well-known optimisers, as chains of parts.
+
+A learning rate is a number or a schedule.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Schedules: pytrees that map a step count (0, 1, 2, ...) to a number; their parameters are leaves."""
+"""Schedules: pytrees that map a step count (0, 1, 2, ...) to a number.
+
+Their parameters are leaves.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +48,10 @@ class Constant(Schedule):
 
 
 class Cosine(Schedule):
-    """From ``initial`` to ``final`` along half a cosine in ``steps`` steps, then ``final`` (Loshchilov & Hutter 2017)."""
+    """From ``initial`` to ``final`` along half a cosine in ``steps`` steps, then ``final``.
+
+    Loshchilov & Hutter 2017.
+    """
 
     initial: Any
     steps: Any

@@ -1,11 +1,13 @@
-"""Native calls: one CPython callable, emitted as LLVM IR, that runs a compiled entry on array objects.
+"""Native calls: one CPython callable, in LLVM IR, that runs a compiled entry on array objects.
 
-Input: a call plan (types expected, memory wanted) as a flat struct. Output: a builtin function ``call(*leaves)`` that checks
-its arguments by identity of their type and aval, takes result memory from the recycled pool, runs the entry and wraps the
-results. Arguments that do not fit give the ``MISS`` object back and nothing has happened.
+Input: a call plan (types expected, memory wanted) as a flat struct. Output: a builtin function
+``call(*leaves)`` that checks its arguments by identity of their type and aval, takes result memory
+from the recycled pool, runs the entry and wraps the results. Arguments that do not fit give the
+``MISS`` object back and nothing has happened.
 
-The array class is a parameter: any final Python class with two ``__slots__``, one for an ndarray and one for an interned aval.
-Python's and NumPy's C interfaces are called as C code would; the struct's words are described at ``_pack``.
+The array class is a parameter: any final Python class with two ``__slots__``, one for an ndarray
+and one for an interned aval. Python's and NumPy's C interfaces are called as C code would; the
+struct's words are described at ``_pack``.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ MISS = type("Miss", (), {"__repr__": lambda self: "MISS"})()
 
 @dataclass(frozen=True, slots=True)
 class ArrayLayout:
-    """Where an array object keeps its ndarray and its aval: byte offsets of the two slots of ``cls``."""
+    """Where an array object keeps its ndarray and its aval: byte offsets in a ``cls``."""
 
     cls: type
     buffer_offset: int
@@ -41,9 +43,11 @@ class CallPlan:
         in_avals: the interned avals that arguments must carry.
         out_avals: the avals of the results, with ``shape`` and ``dtype``.
         arena_bytes: scratch memory that the entry wants.
-        aliases: pairs (result, parameter): the result takes the parameter's memory; the argument is dead afterwards.
+        aliases: pairs (result, parameter): the result takes the parameter's memory; the argument is
+            dead afterwards.
         donated: parameters whose arguments are dead afterwards.
-        release_gil: whether other Python threads may run meanwhile (worth it from some microseconds of work on).
+        release_gil: whether other Python threads may run meanwhile (worth it from some microseconds
+            of work on).
         keep: objects that must live as long as the call does.
     """
 
@@ -72,7 +76,7 @@ def array_layout(cls: type, sample: object, buffer: str, aval: str) -> ArrayLayo
 
 
 def _slot_offset(descriptor: Any) -> int:
-    """The ``offset`` field of the PyMemberDef behind a slot descriptor (CPython ``descrobject.h``)."""
+    """The ``offset`` field of the PyMemberDef behind a slot descriptor (``descrobject.h``)."""
     member = ctypes.c_void_p.from_address(id(descriptor) + 40).value
     return ctypes.c_ssize_t.from_address(member + 16).value if member else 0
 
@@ -83,22 +87,21 @@ def native_call(layout: ArrayLayout, plan: CallPlan) -> Callable[..., Any]:
     struct, objects = _pack(layout, plan)
     self = (struct, *objects, plan)
     new = ctypes.pythonapi.PyCFunction_NewEx
-    new.restype, new.argtypes = (
-        ctypes.py_object,
-        [ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p],
-    )
+    new.restype = ctypes.py_object
+    new.argtypes = [ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p]
     return new(support.method_address, self, None)
 
 
 def _pack(layout: ArrayLayout, plan: CallPlan) -> tuple[bytes, tuple[Any, ...]]:
     """The plan as int64 words: a header of 12, 4 words an input, 6 words a result, then dimensions.
 
-    ======= ==========================================================================================
-    header  n_in, n_out, array type, buffer offset, aval offset, entry, arena bytes, release GIL, MISS,
-            any donated, 0, 0
+    ======= ========================================================================================
+    header  n_in, n_out, array type, buffer offset, aval offset, entry, arena bytes, release GIL,
+            MISS, any donated, 0, 0
     input   aval, bytes, donated, alias result or -1
-    result  aval, dtype object, bytes, rank, byte offset of the dimensions in the struct, alias input or -1
-    ======= ==========================================================================================
+    result  aval, dtype object, bytes, rank, byte offset of the dimensions in the struct, alias
+            input or -1
+    ======= ========================================================================================
     """
     alias_of_result = dict(plan.aliases)
     alias_of_input = {parameter: result for result, parameter in plan.aliases}
@@ -115,21 +118,11 @@ def _pack(layout: ArrayLayout, plan: CallPlan) -> tuple[bytes, tuple[Any, ...]]:
     dims: list[int] = []
     for j, (aval, descr) in enumerate(zip(plan.out_avals, descrs, strict=True)):
         where = dims_at + 8 * len(dims)
-        words += [
-            id(aval),
-            id(descr),
-            _nbytes(aval),
-            len(aval.shape),
-            where,
-            alias_of_result.get(j, -1),
-        ]
+        alias = alias_of_result.get(j, -1)
+        words += [id(aval), id(descr), _nbytes(aval), len(aval.shape), where, alias]
         dims += aval.shape
-    return np.array(words + dims, dtype=np.int64).tobytes(), (
-        layout,
-        plan.in_avals,
-        plan.out_avals,
-        descrs,
-    )
+    struct = np.array(words + dims, dtype=np.int64).tobytes()
+    return struct, (layout, plan.in_avals, plan.out_avals, descrs)
 
 
 def _nbytes(aval: Any) -> int:

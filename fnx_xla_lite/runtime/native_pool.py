@@ -1,8 +1,8 @@
-"""Native pool: recycled, already mapped memory for results, shared by every way of calling a compiled program.
+"""Native pool: recycled, already mapped memory for results, shared by every compiled program.
 
-The pool and the native call are LLVM IR (``native_pool.ll``), compiled once in a process. Result arrays own their block through
-a capsule; when the last view dies, the block goes to a free list of its size class, so that the next result of that size starts
-on warm pages.
+The pool and the native call are LLVM IR (``native_pool.ll``), compiled once in a process. Result
+arrays own their block through a capsule; when the last view dies, the block goes to a free list of
+its size class, so that the next result of that size starts on warm pages.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ import numpy as np
 _NEW_FROM_DESCR, _SET_BASE_OBJECT, _ARRAY_TYPE = 94, 282, 2  # places in NumPy's C API table
 _METH_FASTCALL = 0x0080
 _PYTHON_SYMBOLS = (
-    "PyTuple_GetItem", "PyTuple_New", "PyTuple_SetItem", "PyBytes_AsString", "Py_IncRef", "Py_DecRef",
-    "PyType_GenericAlloc", "PyCapsule_New", "PyCapsule_GetPointer", "PyEval_SaveThread",
-    "PyEval_RestoreThread", "PyErr_NoMemory", "PyCapsule_Type",
+    "PyTuple_GetItem", "PyTuple_New", "PyTuple_SetItem", "PyBytes_AsString", "Py_IncRef",
+    "Py_DecRef", "PyType_GenericAlloc", "PyCapsule_New", "PyCapsule_GetPointer",
+    "PyEval_SaveThread", "PyEval_RestoreThread", "PyErr_NoMemory", "PyCapsule_Type",
 )  # fmt: skip
 
 
@@ -36,7 +36,7 @@ class _MethodDef(ctypes.Structure):
 
 @dataclass(frozen=True, slots=True)
 class Support:
-    """The compiled support code: addresses and the Python-callable pool functions (all of them hold the GIL)."""
+    """The compiled support code: addresses and the pool functions, all of which hold the GIL."""
 
     engine: Any
     method: _MethodDef
@@ -60,12 +60,8 @@ def support() -> Support:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     _publish_symbols()
-    source = (
-        importlib.resources.files("fnx_xla_lite.runtime")
-        .joinpath("native_pool.ll")
-        .read_text("utf-8")
-    )
-    module = llvm.parse_assembly(source)
+    folder = importlib.resources.files("fnx_xla_lite.runtime")
+    module = llvm.parse_assembly(folder.joinpath("native_pool.ll").read_text("utf-8"))
     machine = llvm.Target.from_default_triple().create_target_machine(opt=1, jit=True)
     engine = llvm.create_mcjit_compiler(module, machine)
     engine.finalize_object()

@@ -17,7 +17,7 @@ FORBIDDEN_NAMES = {"utils.py", "common.py", "misc.py", "helpers.py"}
 
 def code_lines(node: ast.FunctionDef) -> int:
     body = node.body
-    is_doc = isinstance(body[0], ast.Expr) and isinstance(getattr(body[0], "value", None), ast.Constant)
+    is_doc = isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant)
     if is_doc and len(body) == 1:
         return 0
     return node.end_lineno - (body[1] if is_doc else body[0]).lineno + 1

@@ -1,9 +1,10 @@
-"""Division of lanes by one number: exactly the quotients of the division instruction, three times as fast.
+"""Division of lanes by one number: the bits of the division instruction, three times as fast.
 
-A vector division keeps the divider busy for about 16 cycles. Where all lanes share the divisor b, its reciprocal y = RN(1/b) is
-computed once, and q <- q + (a - b q) y by fused multiply-adds gives a / b: after the first such step q is within one ulp, and
-then the second is correctly rounded (Markstein 1990, theorem 1), as long as nothing overflows or becomes subnormal. Lanes
-outside of a moderate range, and zeros with a sign to keep, take the instruction.
+A vector division keeps the divider busy for about 16 cycles. Where all lanes share the divisor b,
+its reciprocal y = RN(1/b) is computed once, and q <- q + (a - b q) y by fused multiply-adds gives
+a / b: after the first such step q is within one ulp, and then the second is correctly rounded
+(Markstein 1990, theorem 1), as long as nothing overflows or becomes subnormal. Lanes outside of a
+moderate range, and zeros with a sign to keep, take the instruction.
 """
 
 from __future__ import annotations
@@ -14,10 +15,8 @@ from llvmlite import ir
 
 from fnx_xla_lite.backends.cpu.math_lanes import BIAS, MANTISSA, Lanes, any_lane, fma
 
-_REACH = {
-    "f32": 60,
-    "f64": 400,
-}  # |a| and b within 2^-reach ... 2^reach: quotient and residual are normal
+# With |a| and b within 2^-reach ... 2^reach, quotient and residual are normal.
+_REACH = {"f32": 60, "f64": 400}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,7 @@ def divide_lanes(builder: ir.IRBuilder, lanes: ir.Value, divisor: Divisor) -> ir
 
 
 def _in_range(x: Lanes) -> Lanes:
-    """Whether 2^-reach <= x < 2^reach, by its bits: false for negative numbers, zeros, NaN and infinities."""
+    """Whether 2^-reach <= x < 2^reach, by its bits: false for negatives, zeros, NaN, infinities."""
     bias, mantissa, reach = BIAS[x.dtype], MANTISSA[x.dtype], _REACH[x.dtype]
     low, span = (bias - reach) << mantissa, (2 * reach) << mantissa
     moved = x.bits - low

@@ -112,8 +112,8 @@ def exp_moderate(x: Lanes) -> Lanes:
 def scaled(x: Lanes, part: Reduced, halvings: int = 0) -> Lanes:
     """Compute x 2^(k - halvings), right into the subnormals.
 
-    One instruction where the machine has it. Elsewhere two factors take half the exponent each, which gives the same bits: the
-    first product is exact, so that both ways round once.
+    One instruction where the machine has it. Elsewhere two factors take half the exponent each,
+    which gives the same bits: the first product is exact, so that both ways round once.
     """
     if has_scale(x):
         return scale(x, part.k - halvings if halvings else part.k)

@@ -1,4 +1,7 @@
-"""Features: what the machine of a module can do beyond plain vectors, written in the module itself as named metadata."""
+"""Features: what the machine of a module can do beyond plain vectors.
+
+They are written in the module itself, as named metadata.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,10 @@ def declare_features(module: ir.Module, names: tuple[str, ...]) -> None:
 
 
 def has_scale(x: Lanes) -> bool:
-    """Whether ``scale`` is one instruction for each register of ``x``: AVX-512's VSCALEF on whole registers."""
+    """Whether ``scale`` is one instruction for each register of ``x``.
+
+    That is AVX-512's VSCALEF, on whole registers.
+    """
     if not isinstance(x.type, ir.VectorType) or element(x.type) not in _NAMES:
         return False
     metadata = x.builder.module.namedmetadata.get(_FEATURES)
@@ -30,7 +36,7 @@ def has_scale(x: Lanes) -> bool:
 
 
 def scale(x: Lanes, k: Lanes) -> Lanes:
-    """X 2^k for whole numbers k held as floats, rounded once, register by register."""
+    """Give x 2^k for whole numbers k held as floats, rounded once, register by register."""
     name, width = _NAMES[element(x.type)]
     parts = [_scale_register(x, k, name, width, start) for start in range(0, x.type.count, width)]
     while len(parts) > 1:

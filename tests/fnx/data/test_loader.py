@@ -1,4 +1,7 @@
-"""The loader: every example once, a pure function of (key, epoch), threads that end, errors that arrive."""
+"""The loader: every example once, a pure function of (key, epoch).
+
+Threads end, errors arrive.
+"""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ define void @run(ptr %parameters, ptr %results, ptr %arena) {
   %x = load ptr, ptr %parameters
   %y = load ptr, ptr %results
   %v = load <8 x float>, ptr %x, align 4
-  %w = fadd <8 x float> %v, <float 1.0, float 1.0, float 1.0, float 1.0, float 1.0, float 1.0, float 1.0, float 1.0>
+  %w = fadd <8 x float> %v, splat (float 1.0)
   store <8 x float> %w, ptr %y, align 4
   ret void
 }

@@ -32,7 +32,8 @@ _LONG_WORK = 20_000  # estimated operations from which on other Python threads m
 class Compiled:
     """A compiled program.
 
-    ``call(*arrays)`` is the fast entry: exact avals or ``MISS``. Calling the object explains misfits.
+    ``call(*arrays)`` is the fast entry: exact avals or ``MISS``. Calling the object explains what
+    does not fit.
 
     Attributes:
         executable: the compiler's product: stages, memory plan, native entry.
@@ -107,7 +108,10 @@ class Compiled:
     def _wanted_memory(self) -> str:
         results = ", ".join(map(str, self._out_avals))
         scratch = self.executable.arena_bytes / 2**20
-        return f"{self.name}: no memory for the results ({results}) and {scratch:.0f} MiB of scratch memory"
+        return (
+            f"{self.name}: no memory for the results ({results}) "
+            f"and {scratch:.0f} MiB of scratch memory"
+        )
 
     def _given_twice(self, arrays: tuple[Array, ...]) -> bool:
         return any(a is arrays[i] for i in self._gives for j, a in enumerate(arrays) if j != i)

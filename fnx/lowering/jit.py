@@ -133,7 +133,7 @@ class Jitted:
         return f"<jit {getattr(self._fun, '__qualname__', self._fun)!s}>"
 
     def trace(self, *args: Any, **kwargs: Any) -> Jaxpr:
-        """The jaxpr for these arguments: closed-over arrays first, then the leaves of the arguments."""
+        """The jaxpr for these arguments: closed-over arrays first, then the arguments' leaves."""
         return self._trace(*self._signature(args, kwargs)[:4]).jaxpr
 
     def compiled(self, *args: Any, **kwargs: Any) -> Compiled:
@@ -244,9 +244,11 @@ class Jitted:
         where = [(place + path) for place, x in values for path in tree.paths(x)][leaf]
         value = tree.leaves((moving, named))[leaf]
         return FnxTypeError(
-            f"{self._name}: argument {where} is a {type(value).__name__} ({value!r:.60}), which is not an array",
+            f"{self._name}: argument {where} is a {type(value).__name__} ({value!r:.60}), "
+            "which is not an array",
             source=user_source(),
-            hint="Pass arrays and numbers; mark others as static: fnx.jit(f, static_argnums=...) or static_argnames.",
+            hint="Pass arrays and numbers; mark others as static: "
+            "fnx.jit(f, static_argnums=...) or static_argnames.",
         )
 
     def _not_hashable(self, statics: Any) -> FnxTypeError:
@@ -291,14 +293,15 @@ def _with_statics(
 def _by_position_and_name(
     fun: Callable[..., Any], argnums: int | Sequence[int], argnames: str | Sequence[str], what: str
 ) -> tuple[frozenset[int], frozenset[str]]:
-    """The arguments meant, by position and by name, each completed from the function's signature."""
+    """The arguments meant, by position and by name, both completed from the signature."""
     positions = set(argnums) if isinstance(argnums, Iterable) else {argnums}
     names = {argnames} if isinstance(argnames, str) else set(argnames)
     if not positions and not names:
         return frozenset(), frozenset()
     if any(type(p) is not int for p in positions) or any(type(n) is not str for n in names):
         raise FnxTypeError(
-            f"jit: {what}_argnums are ints and {what}_argnames are strings, got {argnums!r} and {argnames!r}",
+            f"jit: {what}_argnums are ints and {what}_argnames are strings, "
+            f"got {argnums!r} and {argnames!r}",
             source=user_source(),
         )
     try:

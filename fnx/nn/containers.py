@@ -39,7 +39,7 @@ class Sequential(Module):
     layers: tuple[Any, ...]
 
     def __init__(self, *layers: Any) -> None:
-        """``Sequential(a, b, c)`` is the layer that computes ``c(b(a(x)))``; layers or functions."""
+        """``Sequential(a, b, c)`` computes ``c(b(a(x)))``; each is a layer or a plain function."""
         self.build(layers=tuple([Lambda(f) if _is_plain(f) else f for f in layers]))
 
     def __call__(self, x: Any) -> Any:
@@ -68,7 +68,7 @@ def _is_plain(layer: Any) -> bool:
 def mlp(
     sizes: Sequence[int], *, activation: str | Activation = "relu", dtype: Any = "float32", key: Any
 ) -> Sequential:
-    """A multi-layer perceptron: Dense layers with ``activation`` between them, none after the last.
+    """A multi-layer perceptron: Dense layers, with ``activation`` after all but the last.
 
     Args:
         sizes: (inputs, hidden, ..., outputs).

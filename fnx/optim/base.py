@@ -1,7 +1,9 @@
-"""The optimiser contract: ``init(params) -> state`` and ``update(grads, state, params) -> (updates, state)``, both pure.
+"""The optimiser contract, in two pure functions.
 
-An optimiser is a pytree: its hyperparameters are leaves, so that a batch of learning rates is a ``vmap`` and a schedule's
-parameters can be differentiated. Options that choose the program (``nesterov=True``) are static.
+``init(params) -> state`` and ``update(grads, state, params) -> (updates, state)``. An optimiser is
+a pytree: its hyperparameters are leaves, so that a batch of learning rates is a ``vmap`` and a
+schedule's parameters can be differentiated. Options that choose the program (``nesterov=True``) are
+static.
 """
 
 from __future__ import annotations
@@ -16,9 +18,10 @@ from fnx.core.dtypes import is_float
 
 @dataclass_transform(frozen_default=True)
 class Optimizer:
-    """Base of all optimisers and of their parts. A subclass becomes a frozen dataclass and a pytree by being declared.
+    """Base of all optimisers and of their parts.
 
-    Fields annotated ``bool``, ``int`` or ``str`` are static; all others are children.
+    A subclass becomes a frozen dataclass and a pytree by being declared. Fields annotated ``bool``,
+    ``int`` or ``str`` are static; all others are children.
     """
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -38,7 +41,8 @@ class Optimizer:
         """Updates to add to the parameters, and the next state.
 
         Args:
-            grads: a tree of the structure of ``params``; None leaves are parameters that are not trained.
+            grads: a tree of the structure of ``params``; None leaves are parameters that are not
+                trained.
             state: what ``init`` or the last ``update`` returned.
             params: the parameters; needed by weight decay only.
         """
@@ -59,7 +63,7 @@ def _register(cls: type, children: tuple[str, ...], statics: tuple[str, ...]) ->
 
 
 def apply_updates(params: Any, updates: Any) -> Any:
-    """``params + updates``, leaf by leaf, in the parameters' dtypes; integer leaves stay as they are."""
+    """``params + updates``, leaf by leaf, in the parameters' dtypes; integer leaves stay."""
     return tree.map(_add, params, updates)
 
 

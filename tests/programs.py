@@ -24,6 +24,7 @@ import fnx.ops.random_bits  # noqa: F401  registers its primitive
 from fnx.api import jvp, vjp
 from fnx.control.call import call
 from fnx.control.checkpoint import checkpoint
+from fnx.control.cond import cond
 from fnx.control.custom_jvp import custom_jvp
 from fnx.control.custom_vjp import custom_vjp
 from fnx.core.dtypes import BFLOAT16, BOOL, FLOAT16, FLOAT32, FLOAT64, FLOATS
@@ -33,7 +34,7 @@ from fnx.core.primitive import REGISTRY
 from fnx.core.trace import bind
 from fnx.ops.arithmetic import mul
 from fnx.ops.bitwise import and_, xor
-from fnx.ops.comparison import ne
+from fnx.ops.comparison import eq, ne
 from fnx.ops.conversion import convert
 from fnx.ops.families import add
 from fnx.ops.layout import broadcast_in_dim, reduce_sum, reshape
@@ -256,10 +257,23 @@ def with_vjp_rule(f: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
+def as_branches(f: Callable[..., Any]) -> Callable[..., Any]:
+    """``f`` as both branches of a ``cond`` whose predicate depends on the first operand."""
+
+    def branched(*args: Any) -> Any:
+        if not args:
+            return f()
+        axes = tuple(range(len(aval_of(args[0]).shape)))
+        return cond(reduce_or(eq(args[0], args[0]), axes=axes), f, f, *args)
+
+    return branched
+
+
 WRAPPERS: dict[str, Callable[..., Any]] = {
     "plain": lambda f: f,
     "jit": as_call,
     "checkpoint": checkpoint,
     "custom_jvp": with_jvp_rule,
     "custom_vjp": with_vjp_rule,
+    "cond": as_branches,
 }

@@ -51,7 +51,7 @@ class Options:
 
     smooth: bool = False
     wide: bool = False
-    wrappers: tuple[str, ...] = ("plain", "jit", "checkpoint", "custom_jvp", "custom_vjp")
+    wrappers: tuple[str, ...] = ("plain", "jit", "checkpoint", "cond", "custom_jvp", "custom_vjp")
     dtypes: tuple[np.dtype, ...] = ()
 
 

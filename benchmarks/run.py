@@ -1,4 +1,4 @@
-"""Run: every case on every framework, interleaved; prints the table of ratios, or keeps it as JSON.
+"""Run: every case on every framework, interleaved; prints the figures, and keeps them as JSON.
 
     python -m benchmarks.run [--cases softmax,GEMM] [--rounds 5] [--threads 2]
                              [--python jax=PATH ...]
@@ -156,7 +156,9 @@ def arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--cases", default="", help="only cases that contain one of these texts, comma separated"
+        "--cases",
+        default="",
+        help="only cases that contain one of these texts, separated by , (or by ; if there is one)",
     )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument(

@@ -40,7 +40,8 @@ class Stages(Mapping[str, str]):
     """The text of every stage by name, in order, made when it is looked at."""
 
     def __init__(self, makers: Mapping[str, Callable[[], str]]) -> None:
-        self._makers, self._texts = dict(makers), {}
+        self._makers = dict(makers)
+        self._texts: dict[str, str] = {}
 
     def __getitem__(self, name: str) -> str:
         if name not in self._texts:

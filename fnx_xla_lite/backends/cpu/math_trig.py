@@ -65,7 +65,7 @@ def _flip(x: Lanes, bit: Lanes) -> Lanes:
     return (x.bits ^ ((bit & 2) << 62)).floats
 
 
-def _sum(parts: tuple[Lanes, Lanes]) -> Lanes:
+def _sum(parts: tuple[Lanes, ...]) -> Lanes:
     return parts[0] + parts[1]
 
 

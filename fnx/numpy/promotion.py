@@ -41,8 +41,8 @@ def as_operand(x: object, name: str) -> Any:
     """The value as an Array, a Tracer, a NumPy scalar or a Python number.
 
     Args:
-        x: the user's value. A NumPy array is wrapped without a copy, except under a trace, which may
-            keep it for longer than the caller leaves it alone.
+        x: the user's value. A NumPy array is wrapped without a copy, except under a trace, which
+            may keep it for longer than the caller leaves it alone.
         name: the function that the user called, for the message.
 
     Raises:

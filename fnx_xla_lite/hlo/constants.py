@@ -23,7 +23,8 @@ def make_splat(scalar: np.generic | np.ndarray, shape: tuple[int, ...]) -> np.nd
         return np.broadcast_to(array, shape)
     except ValueError:
         raise VerifyError(
-            f"a constant of shape {shape} and type {array.dtype} has more bytes than 64 bits can count"
+            f"a constant of shape {shape} and type {array.dtype} has more bytes "
+            "than 64 bits can count"
         ) from None
 
 

@@ -9,12 +9,15 @@ so the test stands at the end.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from llvmlite import ir
 
 from fnx_xla_lite.backends.cpu.emit_expr import apply, emit_expr
+from fnx_xla_lite.backends.cpu.emit_extremum import OPS as EXTREMA
+from fnx_xla_lite.backends.cpu.emit_extremum import extend, finish, is_partial, start
 from fnx_xla_lite.backends.cpu.emit_facts import variables
 from fnx_xla_lite.backends.cpu.emit_memory import emit_store, lane_numbers
 from fnx_xla_lite.backends.cpu.emit_scope import Accumulator, Lanes, Scope
@@ -24,6 +27,7 @@ from fnx_xla_lite.backends.cpu.emit_types import (
     I64,
     constant_of,
     register_dtype,
+    register_type,
     splat,
     vector_of,
 )
@@ -75,6 +79,9 @@ def _emit_update(scope: Scope, update: loops.Update) -> None:
         neutral = identity(update.op, dtype, vector.count)
         value = builder.select(vector.mask, value, neutral)
     key = (update.name, vector.count)
+    if is_partial(scope.partials[key]):
+        scope.partials[key] = extend(builder, update.op, scope.partials[key], value)
+        return
     scope.partials[key] = apply(
         builder, update.op, [scope.partials[key], value], [dtype, dtype], dtype
     )
@@ -121,18 +128,24 @@ def _partial_results(scope: Scope, loop: loops.Loop) -> Iterator[None]:
             continue
         if name in effects.reads and loop.kind != "vector":
             continue  # its value is looked at in between: combine after every vector loop
-        scope.partials[name, lanes] = identity(op, known.dtype, lanes)
+        is_extremum = op in EXTREMA and register_dtype(known.dtype) in ("f32", "f64")
+        scope.partials[name, lanes] = (
+            start(op, register_type(known.dtype, lanes))
+            if is_extremum
+            else identity(op, known.dtype, lanes)
+        )
         opened.append((name, op, lanes))
     yield
     for name, op, lanes in opened:
         dtype, value = scope.accumulators[name].dtype, scope.partials.pop((name, lanes))
-        total = _combined(scope.builder, op, value, dtype)
+        combine = finish if is_partial(value) else functools.partial(_combined, dtype=dtype)
+        total = combine(scope.builder, op, value)
         scope.values[name] = apply(
             scope.builder, op, [scope.values[name], total], [dtype, dtype], dtype
         )
 
 
-def _combined(builder: ir.IRBuilder, op: str, value: ir.Value, dtype: str) -> ir.Value:
+def _combined(builder: ir.IRBuilder, op: str, value: ir.Value, *, dtype: str) -> ir.Value:
     """All lanes combined: lane j with lane j + half, until one is left."""
     count = value.type.count
     while count > 1:

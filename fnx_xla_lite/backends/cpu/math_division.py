@@ -1,10 +1,10 @@
-"""Division of lanes by one number: the bits of the division instruction, three times as fast.
+"""Division of lanes by one number: the division instruction's bits, three times as fast.
 
 A vector division keeps the divider busy for about 16 cycles. Where all lanes share the divisor b,
 its reciprocal y = RN(1/b) is computed once, and q <- q + (a - b q) y by fused multiply-adds gives
 a / b: after the first such step q is within one ulp, and then the second is correctly rounded
-(Markstein 1990, theorem 1), as long as nothing overflows or becomes subnormal. Lanes outside of a
-moderate range, and zeros with a sign to keep, take the instruction.
+(Markstein 1990, theorem 1), as long as nothing overflows or becomes subnormal. Vectors with a lane
+outside of a moderate range (zeros too) take the instruction.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def divide_lanes(builder: ir.IRBuilder, lanes: ir.Value, divisor: Divisor) -> ir
     """``lanes / divisor``; leaves the builder at the end of a new block."""
     a = Lanes(builder, lanes)
     count = lanes.type.count
-    easy = _in_range(a.call("fabs")) | a.bits.equals(0)
+    easy = _in_range(a.call("fabs"))
     all_easy = builder.and_(builder.not_(any_lane(~easy)), divisor.moderate)
     fast, slow, joined = (builder.append_basic_block(name) for name in ("fast", "slow", "divided"))
     builder.cbranch(all_easy, fast, slow)

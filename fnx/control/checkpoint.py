@@ -16,7 +16,7 @@ from fnx.core.ir import Jaxpr
 from fnx.core.primitive import Linear, Primitive
 from fnx.core.trace import bind
 from fnx.transforms.jvp import jvp_flat
-from fnx.transforms.linearize import linearize_flat
+from fnx.transforms.linearize import linearize_flat, split_by_jvp
 from fnx.transforms.transpose import transpose_flat
 from fnx.transforms.vmap import vmap_flat, vmap_jaxpr
 from fnx.transforms.zeros import instantiate, is_differentiable
@@ -118,6 +118,13 @@ def _linear_jvp(
     return tuple(found), tuple(out_tangents)
 
 
+def _linear_split(
+    primals: Values, tangents: Values, *, body: Jaxpr, active: tuple[bool, ...]
+) -> tuple[Values, Values]:
+    rule = functools.partial(_linear_jvp, body=body, active=active)
+    return split_by_jvp(rule, primals, tangents)
+
+
 def _linear_batch(
     inputs: Values,
     axes: tuple[int | None, ...],
@@ -146,5 +153,5 @@ checkpoint_linear_p = Primitive(
     transpose=_linear_transpose,
     batch=_linear_batch,
     lower=_linear_lower,
-    split=_linear_jvp,
+    split=_linear_split,
 )

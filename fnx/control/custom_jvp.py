@@ -22,6 +22,7 @@ from fnx.core.trace import bind, trace_of
 from fnx.errors import DerivativeError
 from fnx.ops.arithmetic import mul
 from fnx.ops.families import add
+from fnx.transforms.linearize import split_by_jvp
 from fnx.transforms.vmap import place_axis, vmap_flat
 from fnx.transforms.zeros import instantiate
 
@@ -127,7 +128,7 @@ def custom_jvp_call(
 def _jvp(
     primals: Values,
     tangents: Values,
-    outs: None = None,
+    outs: Any = None,
     *,
     body: Body,
     rule: Rule,
@@ -143,6 +144,13 @@ def _jvp(
     filled = tuple([instantiate(t, aval_of(x)) for x, t in zip(primals, tangents, strict=True)])
     outs, out_tangents = rule(primals, filled)
     return tuple(outs), tuple(out_tangents)
+
+
+def _split(
+    primals: Values, tangents: Values, *, body: Body, rule: Rule, closed_over: int
+) -> tuple[Values, Values]:
+    jvp = functools.partial(_jvp, body=body, rule=rule, closed_over=closed_over)
+    return split_by_jvp(jvp, primals, tangents)
 
 
 def _batch(
@@ -199,5 +207,5 @@ custom_jvp_p = Primitive(
     transpose=transpose_body,
     batch=_batch,
     lower=lower_body,
-    split=_jvp,
+    split=_split,
 )

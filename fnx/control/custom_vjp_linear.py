@@ -13,9 +13,11 @@ from fnx.control.body import Values
 from fnx.control.call import lower_eqns
 from fnx.core.avals import Aval
 from fnx.core.flatten import trace_closed
+from fnx.core.ir import Jaxpr
 from fnx.core.primitive import Linear, Primitive
 from fnx.core.trace import trace
 from fnx.transforms.jvp import jvp_flat
+from fnx.transforms.linearize import linearize_flat, split_by_jvp
 from fnx.transforms.transpose import transpose_flat
 from fnx.transforms.vmap import vmap_flat
 from fnx.transforms.zeros import instantiate, is_differentiable
@@ -38,10 +40,25 @@ def _push(
         return [ct for ct in found if ct is not None]
 
     float_avals = [aval for aval in out_avals if is_differentiable(aval)]
-    jaxpr = trace(pull, float_avals)
+    jaxpr, active = _linear_jaxpr(pull, float_avals)
     used = [t for t, is_used in zip(given, nonzero, strict=True) if is_used]
+    used = [t for t, is_active in zip(used, active, strict=True) if is_active]
     found = transpose_flat(jaxpr, [True] * len(float_avals), [None] * len(float_avals), used)
     return tuple([instantiate(t, aval) for t, aval in zip(found, float_avals, strict=True)])
+
+
+def _linear_jaxpr(f: Callable[..., list[Any]], avals: list[Aval]) -> tuple[Jaxpr, list[bool]]:
+    """The jaxpr of a linear function, and which results it has.
+
+    Calls that take residuals and cotangents together hide what is linear: then it is linearised.
+    """
+    jaxpr = trace(f, avals)
+    if all(eqn.primitive.split is None for eqn in jaxpr.eqns):
+        return jaxpr, [True] * len(jaxpr.outputs)
+    _, linear, active = linearize_flat(
+        f, [instantiate(None, a) for a in avals], [True] * len(avals)
+    )
+    return linear, active
 
 
 def _pull(
@@ -82,6 +99,10 @@ def _linear_jvp(
     return tuple(found), tuple(out_tangents)
 
 
+def _linear_split(primals: Values, tangents: Values, **params: Any) -> tuple[Values, Values]:
+    return split_by_jvp(functools.partial(_linear_jvp, **params), primals, tangents)
+
+
 def _linear_batch(
     inputs: Values, axes: tuple[int | None, ...], size: int, **params: Any
 ) -> tuple[Values, tuple[int | None, ...]]:
@@ -106,5 +127,5 @@ custom_vjp_linear_p = Primitive(
     transpose=_linear_transpose,
     batch=_linear_batch,
     lower=_linear_lower,
-    split=_linear_jvp,
+    split=_linear_split,
 )

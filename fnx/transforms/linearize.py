@@ -12,17 +12,17 @@ Reverse mode by linearisation and transposition: Radul et al., "You Only Lineari
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from fnx.core.eager import aval_of
 from fnx.core.evaluate import evaluate
-from fnx.core.ir import Jaxpr
+from fnx.core.ir import Eqn, Jaxpr, Literal, Var
 from fnx.core.primitive import NotDifferentiable, Primitive
-from fnx.core.trace import Trace, Values, bind, trace
+from fnx.core.trace import Trace, Values, bind, trace, trace_of
 from fnx.transforms.dce import dce_jaxpr
 from fnx.transforms.jvp import Flat, dual, jvp_rule, split_duals
-from fnx.transforms.zeros import drop_nonfloat
+from fnx.transforms.zeros import drop_nonfloat, instantiate
 
 
 class Linearized(NamedTuple):
@@ -77,6 +77,54 @@ def linearize_rule(
         return outs, (None,) * len(outs)
     outs, out_tangents = primitive.split(primals, tangents, **params)
     return outs, drop_nonfloat(out_tangents, [aval_of(y) for y in outs])
+
+
+def split_by_jvp(
+    rule: Callable[[Values, Values], tuple[Values, Values]], primals: Values, tangents: Values
+) -> tuple[Values, Values]:
+    """A ``split`` rule from a forward-mode rule: results from primals, linear work on tangents.
+
+    A call (to a jitted function, say) that takes primals and tangents together would be recorded
+    whole, as if all its results were linear. So if the rule makes one, the rule itself is
+    linearised, as a function of the tangents at zero.
+
+    Args:
+        rule: primals and tangents to results and their tangents; None is a zero tangent.
+        primals: where to differentiate.
+        tangents: not all None.
+    """
+    given = [dx for dx in tangents if dx is not None]
+    target = trace_of(given)
+    before = len(target.eqns) if target is not None else 0
+    outs, out_tangents = rule(primals, tangents)
+    if target is None or not hides_linear(target.eqns[before:], {v for v, _ in target.consts}):
+        return outs, out_tangents
+    nonzero: list[bool] = []
+
+    def of_tangents(*moving: Any) -> list[Any]:
+        rest = iter(moving)
+        ys, dys = rule(primals, tuple([None if dx is None else next(rest) for dx in tangents]))
+        nonzero[:] = [dy is not None for dy in dys]
+        return [*ys, *[dy for dy in dys if dy is not None]]
+
+    zeros = [instantiate(None, aval_of(dx)) for dx in given]
+    values, linear, active = linearize_flat(of_tangents, zeros, [True] * len(given))
+    moved = iter(evaluate(linear, *given))
+    changes = [next(moved) if is_active else None for is_active in active]
+    rest = iter(changes[len(nonzero) :])
+    return tuple(values[: len(nonzero)]), tuple([next(rest) if n else None for n in nonzero])
+
+
+def hides_linear(eqns: Sequence[Eqn], known: set[Var]) -> bool:
+    """Whether a call takes known and linear values together, so that its results look linear."""
+    known = set(known)
+    for eqn in eqns:
+        are_known = [type(a) is Literal or a in known for a in eqn.inputs]
+        if all(are_known):
+            known.update(eqn.outputs)
+        elif any(are_known) and eqn.primitive.split is not None:
+            return True
+    return False
 
 
 class LinearizedJaxpr(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -43,13 +44,13 @@ def _clamped(x: Any, starts: tuple[Any, ...], sizes: Ints) -> tuple[builtins.sli
     return tuple(builtins.slice(first, first + size) for first, size in firsts)
 
 
-def _index_vectors(starts: tuple[Any, ...], axes: tuple[int | None, ...], size: int) -> Any:
+def _index_vectors(starts: Sequence[Any], axes: Sequence[int | None], size: int) -> Any:
     """Starts of rank 0, some of them batched, as index vectors ``(batch, axis)``."""
     columns = [batched(s, axis, size) for s, axis in zip(starts, axes, strict=True)]
     return concatenate(*(reshape(c, shape=(size, 1)) for c in columns), dimension=1)
 
 
-def _zero_start(starts: tuple[Any, ...]) -> Any:
+def _zero_start(starts: Sequence[Any]) -> Any:
     """A start of 0 for one more axis, in the dtype of the others."""
     return (aval_of(starts[0]).dtype if starts else INT32).type(0)
 

@@ -30,7 +30,18 @@ from fnx_xla_lite.backends.cuda.scalar import (
 )
 from fnx_xla_lite.backends.cuda.source import Source
 from fnx_xla_lite.hlo.dtypes import itemsize
-from fnx_xla_lite.loops.ir import Buffer, Init, Kernel, Let, Loop, Matmul, Stmt, Store, Update
+from fnx_xla_lite.loops.ir import (
+    Buffer,
+    Init,
+    Kernel,
+    Let,
+    Load,
+    Loop,
+    Matmul,
+    Stmt,
+    Store,
+    Update,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,7 +284,7 @@ def multiply_add(product: Matmul, buffers: dict[str, Buffer], acc: str) -> str:
     return product_text(product.dtype, acc, *sides)
 
 
-def operand_text(load: object, product: Matmul, buffers: dict[str, Buffer]) -> str:
+def operand_text(load: Load, product: Matmul, buffers: dict[str, Buffer]) -> str:
     """An operand in the accumulator's type."""
     return convert_text(expression_text(load, buffers), load.dtype, product.dtype)
 

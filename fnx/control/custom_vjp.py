@@ -133,7 +133,7 @@ def custom_vjp_call(
 def _jvp(
     primals: Values,
     tangents: Values,
-    outs: None = None,
+    outs: Any = None,
     *,
     body: Body,
     forward: Forward,

@@ -1,6 +1,6 @@
-"""Train a multi-layer perceptron on real handwritten digits: the whole step, optimiser included, is one native function.
+"""Train a multi-layer perceptron on real handwritten digits; the whole step is one native function.
 
-    python examples/digits_mlp.py [--epochs 30] [--hidden 256]
+Run ``python examples/digits_mlp.py [--epochs 30] [--hidden 256]``.
 """
 
 import argparse
@@ -36,7 +36,9 @@ def accuracy(model, images, labels):
 
 def main():
     """Train, and print what happens."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--hidden", type=int, default=256)
     parser.add_argument("--batch-size", type=int, default=64)
@@ -62,8 +64,9 @@ def main():
 
     images, labels = next(loader.epoch(0))
     program = step.compiled(model, state, images, labels)
-    print(f"loss {float(loss):.4f}, test accuracy {score:.2%} on {len(test.labels)} held-out digits")
-    print(f"{steps} steps in {time.perf_counter() - start:.1f} s, compilation included; {step.signatures} signature traced")
+    seconds, count = time.perf_counter() - start, len(test.labels)
+    print(f"loss {float(loss):.4f}, test accuracy {score:.2%} on {count} held-out digits")
+    print(f"{steps} steps in {seconds:.1f} s with compilation; {step.signatures} signature traced")
     print(f"compiled: {program.summary()}")
 
 

@@ -1,6 +1,6 @@
 """One small function at every stage of its way to machine code.
 
-    python examples/see_every_stage.py
+Run ``python examples/see_every_stage.py``.
 """
 
 import fnx

@@ -12,6 +12,11 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS: dict[str, tuple[list[str], str]] = {
+    "01_derivatives.py": ([], r"while loop: 0\.3535(?s:.*)row: \(4, 3\)"),
+    "02_regression.py": ([], r"(?s)loss 0\.12.*outlier is example 17"),
+    "03_own_layer.py": ([], r"(?s)accuracy (99|100)\..*results after loading: True"),
+    "04_many_at_once.py": ([], r"(?s)(rate 0\.\d{4}: loss 0\.\d{6}\n.*){8}best"),
+    "05_errors.py": ([], r"(?s)(---.*){10}repaired: 1\.0 2\.0"),
     "digits_mlp.py": (
         ["--epochs", "6", "--hidden", "128"],
         r"test accuracy 9\d\.\d+% on 359 held-out digits(?s:.*)kernels in one",
@@ -33,8 +38,13 @@ def run(arguments: list[str], **environment: str) -> str:
     return done.stdout
 
 
-def test_every_example_is_tested() -> None:
-    assert {path.name for path in ROOT.glob("examples/*.py")} == set(SETTINGS)
+def test_every_example_is_tested_listed_and_short() -> None:
+    paths = list(ROOT.glob("examples/*.py"))
+    assert {path.name for path in paths} == set(SETTINGS)
+    text = (ROOT / "examples/README.md").read_text("utf-8")
+    listed = re.findall(r"^\| `(\w+\.py)`", text, re.MULTILINE)
+    assert sorted(listed) == sorted(SETTINGS)
+    assert all(path.read_text("utf-8").count("\n") < 100 for path in paths)
 
 
 @pytest.mark.parametrize("name", sorted(SETTINGS))

@@ -24,7 +24,7 @@ from tests.oracles import (
 )
 from tests.op_specs import SPECS
 from tests.programs import WRAPPERS
-from tests.strategies import ANY, FLOAT64_ONLY, SMOOTH, recipes
+from tests.strategies import FLOAT64_ONLY, MOSTLY_FLOATS, SMOOTH, recipes
 
 
 def moves_of(program, count, seed=0):
@@ -58,11 +58,11 @@ def test_second_derivatives_agree_with_central_differences(name, recipe):
 
 
 @each_smooth
-@examples(4)
+@examples(6)
 @given(recipe=recipes())
 def test_reverse_mode_is_dual_to_forward_mode(name, recipe):
     """<ct, jvp(t)> = <vjp(ct), t>, in every dtype."""
-    program = recipe.program(name, ANY)
+    program = recipe.program(name, MOSTLY_FLOATS)
     f, (t,) = moves_of(program, 1)
     if not program.point:
         return
@@ -171,7 +171,7 @@ def test_transposing_twice_is_the_identity(name, recipe):
 
 
 @pytest.mark.parametrize("name", [name for name, spec in SPECS.items() if spec.linear])
-@examples(4)
+@examples(8)
 @given(recipe=recipes(before=0, after=0))
 def test_transposes_of_linear_programs_pass_the_dot_product_test(name, recipe):
     """<ct, f(t)> = <f^T(ct), t>, for operands in which the primitive is jointly linear."""

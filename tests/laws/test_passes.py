@@ -19,11 +19,14 @@ from fnx_xla_lite.hlo.isomorphism import isomorphic
 from fnx_xla_lite.hlo.opset import OPS, SCALAR_OPS
 from fnx_xla_lite.hlo.text import to_text
 from fnx_xla_lite.hlo.verify import verify
+from fnx_xla_lite.loops.build import build_program
+from fnx_xla_lite.loops.execute import execute
 from fnx_xla_lite.passes.canonicalize import canonicalize
 from fnx_xla_lite.pipeline import FUSE, PASSES
 from tests.laws.drawing import each, examples
+from tests.laws.moves import MOVES, chain_of
 from tests.laws.lowered import modules_of
-from tests.oracles import assert_same_bits
+from tests.oracles import assert_all_close, assert_same_bits
 from tests.strategies import recipes
 
 
@@ -99,6 +102,21 @@ def attempt(b, op, operands, dtype):
         return b.apply(op, operands, attributes, given=given)[0]
     except ValueError:
         return None
+
+
+@pytest.mark.parametrize("second", MOVES)
+@pytest.mark.parametrize("first", MOVES)
+def test_moves_after_each_other(first, second):
+    """Passes, fusion and loops on chains of every pair of moves; sums of small integers are exact."""
+    for seed in range(6):
+        module, arrays = chain_of(first, second, seed)
+        expected = interpret(verify(module), *arrays)
+        for step in (*PASSES, FUSE):
+            after = verify(step.run(module))
+            note = f"{step.name}\n{to_text(module)}\nbecame\n{to_text(after)}"
+            assert_all_close(interpret(after, *arrays), expected, 0, note)
+            module = after
+        assert_all_close(execute(build_program(module), *arrays), expected, 0, to_text(module))
 
 
 @each

@@ -20,8 +20,7 @@ def assert_close(actual: Any, expected: Any, tolerance: float, note: Any = "") -
     Infinities equal themselves, and so does NaN.
     """
     actual, expected = np.asarray(actual), np.asarray(expected)
-    assert actual.shape == expected.shape, f"shape {actual.shape}, expected {expected.shape}\n{note}"
-    assert actual.dtype == expected.dtype, f"dtype {actual.dtype}, expected {expected.dtype}\n{note}"
+    _assert_same_type(actual, expected, note)
     if actual.dtype in FLOATS:
         error = relative_error(actual.astype(FLOAT64), expected.astype(FLOAT64))
         wrong = ~(error <= tolerance)
@@ -29,6 +28,13 @@ def assert_close(actual: Any, expected: Any, tolerance: float, note: Any = "") -
         error, wrong = None, actual != expected
     if np.any(wrong):
         raise AssertionError(_explain(actual, expected, wrong, error, tolerance, note))
+
+
+def _assert_same_type(actual: np.ndarray, expected: np.ndarray, note: Any) -> None:
+    given, wanted = actual.shape, expected.shape
+    assert given == wanted, f"shape {given}, expected {wanted}\n{note}"
+    given, wanted = actual.dtype, expected.dtype
+    assert given == wanted, f"dtype {given}, expected {wanted}\n{note}"
 
 
 def relative_error(actual: np.ndarray, expected: np.ndarray) -> np.ndarray:
@@ -43,8 +49,10 @@ def _explain(
     actual: np.ndarray, expected: np.ndarray, wrong: np.ndarray, error: Any, limit: float, note: Any
 ) -> str:
     first = tuple(int(i) for i in np.argwhere(wrong)[0])
-    # NaN where a number was expected is the worst error
-    worst = "" if error is None else f", worst error {np.max(np.nan_to_num(error, nan=np.inf)):.3g}, allowed {limit:.3g}"
+    worst = ""
+    if error is not None:  # NaN where a number was expected is the worst error
+        most = np.max(np.nan_to_num(error, nan=np.inf))
+        worst = f", worst error {most:.3g}, allowed {limit:.3g}"
     return (
         f"{int(np.sum(wrong))} of {actual.size} elements differ{worst}; first at {list(first)}: "
         f"{actual[first]!r}, expected {expected[first]!r}\nactual {actual}\n"
@@ -66,17 +74,18 @@ def assert_same_bits(actual: Sequence[Any], expected: Sequence[Any], note: Any =
     assert len(actual) == len(expected), note
     for x, y in zip(actual, expected, strict=True):
         a, b = np.asarray(x), np.asarray(y)
-        assert a.dtype == b.dtype, f"dtype {a.dtype}, expected {b.dtype}\n{note}"
-        assert a.shape == b.shape, f"shape {a.shape}, expected {b.shape}\n{note}"
-        same = (a != a) == (b != b)
-        assert same.all() and _bits(a) == _bits(b), f"bits differ:\n{a}\nexpected\n{b}\n{str(note)[:LONGEST_NOTE]}"
+        _assert_same_type(a, b, note)
+        same = np.all((a != a) == (b != b)) and _bits(a) == _bits(b)
+        assert same, f"bits differ:\n{a}\nexpected\n{b}\n{str(note)[:LONGEST_NOTE]}"
 
 
 def _bits(x: np.ndarray) -> bytes:
     return np.where(x != x, np.zeros_like(x), x).tobytes()
 
 
-def central_difference(f: Flat, xs: Sequence[np.ndarray], ts: Sequence[np.ndarray]) -> list[np.ndarray]:
+def central_difference(
+    f: Flat, xs: Sequence[np.ndarray], ts: Sequence[np.ndarray]
+) -> list[np.ndarray]:
     """``(f(x + h t) - f(x - h t)) / 2h`` in float64: the directional derivative up to O(h^2)."""
     high, low = (
         [np.asarray(y) for y in f([x + sign * STEP * t for x, t in zip(xs, ts, strict=True)])]

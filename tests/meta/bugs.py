@@ -51,12 +51,14 @@ BUGS = (
         "neg(mul(t, div(out, y))))", "neg(mul(t, out)))", ("div",),
     ),
     Bug(
-        "jvp", "tanh's derivative at the argument instead of the result", "fnx/ops/trigonometric.py",
+        "jvp", "tanh's derivative at the argument instead of the result",
+        "fnx/ops/trigonometric.py",
         "mul(t, _one_minus_square(out))", "mul(t, _one_minus_square(x))", ("tanh",),
     ),
     Bug(
         "jvp", "expm1's derivative forgets the one", "fnx/ops/elementwise_math.py",
-        "jvp=lambda t, out, x: mul(t, add(out, 1)),\n    lower=lambda b, x: b.exponential_minus_one",
+        "jvp=lambda t, out, x: mul(t, add(out, 1)),\n"
+        "    lower=lambda b, x: b.exponential_minus_one",
         "jvp=lambda t, out, x: mul(t, out),\n    lower=lambda b, x: b.exponential_minus_one",
         ("expm1",),
     ),
@@ -210,7 +212,8 @@ BUGS = (
     # Lowering
     Bug(
         "lower", "mul is lowered to add", _ARITHMETIC,
-        'lower=lambda b, x, y: b.multiply(x, y),\n)\n\n\ndef mul', 'lower=lambda b, x, y: b.add(x, y),\n)\n\n\ndef mul',
+        'lower=lambda b, x, y: b.multiply(x, y),\n)\n\n\ndef mul',
+        'lower=lambda b, x, y: b.add(x, y),\n)\n\n\ndef mul',
         ("mul",),
     ),
     Bug(
@@ -218,7 +221,8 @@ BUGS = (
         "b.pad(x, value, low, high, interior)", "b.pad(x, value, high, low, interior)", ("pad",),
     ),
     Bug(
-        "lower", "ge is lowered to gt", _COMPARISON, 'b.compare(x, y, "GE")', 'b.compare(x, y, "GT")',
+        "lower", "ge is lowered to gt", _COMPARISON, 'b.compare(x, y, "GE")',
+        'b.compare(x, y, "GT")',
         ("ge",),
     ),
     Bug(
@@ -262,7 +266,8 @@ BUGS = (
         "    if left == 0 and left is not None:  # -0.0 - y = -y", ("sub",),
     ),
     Bug(
-        "pass", "constants are folded with operands exchanged", "fnx_xla_lite/passes/constant_fold.py",
+        "pass", "constants are folded with operands exchanged",
+        "fnx_xla_lite/passes/constant_fold.py",
         "make_splat(_compute(small, *scalars), shape)",
         "make_splat(_compute(small, *scalars[::-1]), shape)",
     ),
@@ -278,8 +283,7 @@ BUGS = (
     ),
     Bug(
         "pass", "a transposed product exchanges operands, not their axes", _RESHAPES,
-        'return context.builder.apply("dot_general", (rhs, lhs), exchanged, given=(dot.result.type,))[0]',
-        'return context.builder.apply("dot_general", (rhs, lhs), attrs, given=(dot.result.type,))[0]',
+        '"dot_general", (rhs, lhs), exchanged, given', '"dot_general", (rhs, lhs), attrs, given',
         ("transpose", "dot_general"),
     ),
     Bug(
@@ -294,7 +298,8 @@ BUGS = (
         "steps = strides", ("slice",),
     ),
     Bug(
-        "loops", "concatenate reads its later parts from the front", "fnx_xla_lite/fusion/access.py",
+        "loops", "concatenate reads its later parts from the front",
+        "fnx_xla_lite/fusion/access.py",
         "found.append(make_access(shape, strides, -start * strides[axis], limits))",
         "found.append(make_access(shape, strides, 0, limits))", ("concatenate",),
     ),
@@ -318,7 +323,8 @@ BUGS = (
         "return Dynamic(start.expr, 0, room, plus), depth", ("gather", "dynamic_slice"),
     ),
     Bug(
-        "memory", "an output overwrites an input that is read elsewhere", "fnx_xla_lite/loops/inplace.py",
+        "memory", "an output overwrites an input that is read elsewhere",
+        "fnx_xla_lite/loops/inplace.py",
         "            and load.flat == store.flat\n", "", ("reverse", "transpose"),
     ),
     Bug(
@@ -326,14 +332,16 @@ BUGS = (
         "    if old.last > position:", "    if old.last > position + 1:",
     ),
     Bug(
-        "memory", "the arena takes a value's last reader for its end", "fnx_xla_lite/loops/memory.py",
+        "memory", "the arena takes a value's last reader for its end",
+        "fnx_xla_lite/loops/memory.py",
         "if other.last < storage.first or storage.last < other.first or",
         "if other.last <= storage.first or storage.last <= other.first or",
     ),
     # CPU
     Bug(
         "cpu", "the tail's mask misses its last lane", _EMIT_LOOPS,
-        "[int(lane < rest) for lane in range(tail)]", "[int(lane < rest - 1) for lane in range(tail)]",
+        "[int(lane < rest) for lane in range(tail)]",
+        "[int(lane < rest - 1) for lane in range(tail)]",
         ("sin",),
     ),
     Bug(
@@ -343,7 +351,8 @@ BUGS = (
     ),
     Bug(
         "cpu", "lanes behind the end enter a reduction", _EMIT_LOOPS,
-        "value = builder.select(vector.mask, value, neutral)", "pass", ("reduce_prod", "reduce_max"),
+        "value = builder.select(vector.mask, value, neutral)", "pass",
+        ("reduce_prod", "reduce_max"),
     ),
     Bug(
         "cpu", "a reduction forgets its start value", _EMIT_LOOPS,
@@ -366,11 +375,13 @@ BUGS = (
     ),
     Bug(
         "cpu", "the minimum of integers is their maximum", _CPU_SCALAR,
-        'x.call("minimum", y), scalar_integer.minimum)', 'x.call("minimum", y), scalar_integer.maximum)',
+        'x.call("minimum", y), scalar_integer.minimum)',
+        'x.call("minimum", y), scalar_integer.maximum)',
         ("min", "reduce_min"),
     ),
     Bug(
-        "gemm", "the epilogue is run for the tile's first columns", "fnx_xla_lite/backends/cpu/gemm_epilogue.py",
+        "gemm", "the epilogue is run for the tile's first columns",
+        "fnx_xla_lite/backends/cpu/gemm_epilogue.py",
         "problem.n_name: builder.add(n, column)", "problem.n_name: n", ("dot_general",),
     ),
     Bug(
@@ -381,6 +392,7 @@ BUGS = (
     Bug(
         "gemm", "a tile that starts earlier is stored from its first row",
         "fnx_xla_lite/backends/cpu/gemm_tile.py",
-        "skipped = scaled(builder, region.skip, plan.columns)", "skipped = int64(0)", ("dot_general",),
+        "skipped = scaled(builder, region.skip, plan.columns)", "skipped = int64(0)",
+        ("dot_general",),
     ),
 )  # fmt: skip

@@ -1,8 +1,9 @@
-"""Plant each bug of `tests.meta.bugs` and run the laws against it: ``python -m tests.meta.seeded_bugs``.
+"""Plant each bug of `tests.meta.bugs` and run the laws against it.
 
-Each bug gets a process of its own, in which the edited module is what is imported. First the laws
-run over programs with the primitives that the bug names; if none fails, all of them run. Prints
-which laws caught it; the exit status is the number of bugs that escaped. Not part of the test set.
+Run as ``python -m tests.meta.seeded_bugs``. Each bug gets a process of its own, in which the edited
+module is what is imported. First the laws run over programs with the primitives that the bug names;
+if none fails, all of them run. Prints which laws caught it; the exit status is the number of bugs
+that escaped. Not part of the test set.
 """
 
 from __future__ import annotations
@@ -141,14 +142,16 @@ def judge(number: int) -> Verdict:
         return Verdict(bug, (), f"stale: {error}", 0)
     with tempfile.TemporaryDirectory() as folder:
         result = Path(folder) / "result.json"
-        command = [sys.executable, "-m", "tests.meta.seeded_bugs", "--child", str(number), str(result)]
+        this = [sys.executable, "-m", "tests.meta.seeded_bugs"]
         environment = os.environ | {
             "FNX_CACHE": "0", "FNX_TEST_PROFILE": "unshrunk", "PYTHONPATH": str(ROOT),
         }  # fmt: skip
         try:
             done = subprocess.run(
-                command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=LONGEST, check=False
-            )
+                [*this, "--child", str(number), str(result)],
+                cwd=ROOT, env=environment, capture_output=True, text=True, timeout=LONGEST,
+                check=False,
+            )  # fmt: skip
         except subprocess.TimeoutExpired:
             return Verdict(bug, (), "timeout", LONGEST)
         seconds = time.perf_counter() - start
@@ -162,7 +165,11 @@ def judge(number: int) -> Verdict:
 
 def laws_of(failed: Sequence[str]) -> list[str]:
     """Names of laws, each once, from the ids of tests."""
-    names = [f"{Path(x.split('::')[0]).stem.removeprefix('test_')}: {x.split('::')[-1].split('[')[0]}" for x in failed]
+    names = []
+    for test in failed:
+        parts = test.split("::")
+        law = Path(parts[0]).stem.removeprefix("test_")
+        names.append(f"{law}: {parts[-1].split('[')[0]}")
     return list(dict.fromkeys(names))
 
 
@@ -176,14 +183,15 @@ def main() -> int:
     if options.child:
         child(int(options.child[0]), Path(options.child[1]))
         return 0
-    chosen = [i for i, b in enumerate(BUGS) if not options.words or any(w in b.what or w == b.layer for w in options.words)]
+    meant = lambda bug: any(w in bug.what or w == bug.layer for w in options.words)
+    chosen = [i for i, bug in enumerate(BUGS) if not options.words or meant(bug)]
     with ThreadPoolExecutor(options.workers) as pool:
         verdicts = []
         for verdict in pool.map(judge, chosen):
             verdicts.append(verdict)
-            word = "caught " if verdict.caught else "ESCAPED"
+            bug, word = verdict.bug, "caught " if verdict.caught else "ESCAPED"
             laws = ", ".join(verdict.laws) or verdict.note
-            print(f"{word} {verdict.bug.layer:9} {verdict.bug.what} ({verdict.seconds:.0f} s): {laws}", flush=True)
+            print(f"{word} {bug.layer:9} {bug.what} ({verdict.seconds:.0f} s): {laws}", flush=True)
     escaped = sum(not v.caught for v in verdicts)
     print(f"{len(verdicts) - escaped} of {len(verdicts)} caught")
     return escaped

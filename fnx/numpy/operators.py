@@ -100,6 +100,7 @@ _METHODS = {
     "trace": matrices.trace,
     "var": statistics.var,
 }
+_NUMPY_CALLS = frozenset({"all", "any", "max", "mean", "min", "prod", "std", "sum", "var"})
 
 
 def install(cls: type) -> None:
@@ -115,7 +116,7 @@ def install(cls: type) -> None:
     for name, function in _UNARY:
         _define(cls, f"__{name}__", _unary(function))
     for name, function in _METHODS.items():
-        _define(cls, name, _method(function))
+        _define(cls, name, _reduction(function) if name in _NUMPY_CALLS else _method(function))
     own = _OWN if cls is Array else _OWN | _OF_TRACERS
     for name, method in own.items():
         _define(cls, name, method)
@@ -197,6 +198,22 @@ def _unary(function: Method) -> Method:
 
 def _method(function: Method) -> Method:
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return function(self, *args, **kwargs)
+
+    return functools.update_wrapper(method, function)
+
+
+def _reduction(function: Method) -> Method:
+    """A method that NumPy's function of this name calls, with ``out`` and ``dtype``."""
+
+    def method(self: Any, *args: Any, out: None = None, **kwargs: Any) -> Any:
+        if out is not None:
+            raise type_error(
+                f"{function.__name__}: fnx writes into no array that exists, so out must be None.",
+                "Use the result that is returned.",
+            )
+        if kwargs.get("dtype", self) is None:
+            del kwargs["dtype"]
         return function(self, *args, **kwargs)
 
     return functools.update_wrapper(method, function)

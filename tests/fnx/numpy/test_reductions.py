@@ -170,3 +170,13 @@ def test_closeness():
     assert not fnp.array_equal(x, x)
     assert not fnp.array_equal(x, x[:2])
     assert fnp.array_equal(np.arange(3), np.arange(3), equal_nan=True)
+
+
+@pytest.mark.parametrize("name", ["all", "any", "max", "mean", "min", "prod", "std", "sum", "var"])
+def test_numpys_reductions_take_arrays(name):
+    values = np.asarray([[1.0, 2.0], [3.0, 5.0]], np.float32)
+    for settings in ({}, {"axis": 0}, {"axis": 1, "keepdims": True}):
+        found = getattr(np, name)(fnp.asarray(values), **settings)
+        np.testing.assert_allclose(found, getattr(np, name)(values, **settings), rtol=1e-6)
+    with pytest.raises(TypeError, match="out must be None"):
+        getattr(fnp.asarray(values), name)(out=values)

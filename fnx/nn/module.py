@@ -58,6 +58,7 @@ class Module:
             )
         own_init = "__init__" not in cls.__dict__
         dataclasses.dataclass(frozen=True, eq=False, repr=False, init=own_init)(cls)
+        cls.__setattr__ = _refuse  # type: ignore[method-assign]
         fields = dataclasses.fields(cls)
         cls._static_names = tuple(f.name for f in fields if _is_static(f))
         cls._child_names = tuple(f.name for f in fields if not _is_static(f))
@@ -101,6 +102,13 @@ class Module:
             f"{name}={_brief(getattr(self, name))}" for name in self.__dataclass_fields__
         )
         return f"{type(self).__name__}({fields})"
+
+
+def _refuse(module: Module, name: str, value: Any) -> None:
+    raise dataclasses.FrozenInstanceError(
+        f"a {type(module).__name__} is immutable: set all fields at the end of __init__ by "
+        f"self.build({name}=..., ...), and write module.replace({name}=...) for a changed copy"
+    )
 
 
 def _is_static(field: dataclasses.Field[Any]) -> bool:

@@ -44,7 +44,7 @@ def test_modules_pass_through_the_transforms() -> None:
 
 def test_modules_are_frozen_and_final() -> None:
     module = Scale(1.0)
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    with pytest.raises(dataclasses.FrozenInstanceError, match=r"build\(factor=.*replace\(factor="):
         module.factor = 2.0
     with pytest.raises(TypeError, match="abstract or final"):
 

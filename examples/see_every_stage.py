@@ -8,7 +8,7 @@ import fnx.numpy as np
 
 
 def loss(w, x):
-    """A scalar of weights (3,) and inputs (64, 3)."""
+    """A scalar of weights (3, 16) and inputs (64, 3)."""
     return np.mean(np.tanh(x @ w))
 
 
@@ -32,7 +32,7 @@ def hot_loop(assembly):
 
 def main():
     """Print the stages."""
-    w, x = np.ones(3), np.ones((64, 3))
+    w, x = np.ones((3, 16)), np.ones((64, 3))
     gradient = fnx.grad(loss)
     show("jaxpr: what Python did", fnx.make_jaxpr(loss)(w, x))
     show("jaxpr of the gradient: a transform rewrote it", fnx.make_jaxpr(gradient)(w, x))

@@ -1,6 +1,6 @@
 """Table: a results file of ``benchmarks.run`` as Markdown.
 
-    python -m benchmarks.table benchmarks/results/cpu.json
+Run as ``python -m benchmarks.table benchmarks/results/cpu.json``.
 """
 
 from __future__ import annotations

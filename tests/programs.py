@@ -87,7 +87,8 @@ class Step:
 
         def apply(*moving: Any) -> tuple[Any, ...]:
             rest = iter(moving)
-            args = [x if is_fixed else next(rest) for x, is_fixed in zip(operands, fixed, strict=True)]
+            pairs = zip(operands, fixed, strict=True)
+            args = [x if is_fixed else next(rest) for x, is_fixed in pairs]
             return bind(REGISTRY[self.name], *args, **self.params)
 
         moving = [x for x, is_fixed in zip(operands, fixed, strict=True) if not is_fixed]
@@ -134,7 +135,9 @@ class Program:
 
     def without_wrappers(self, *names: str) -> Program:
         """The same program, its steps called plainly: those with these wrappers, or all."""
-        steps = [replace(s, wrapper="plain") if not names or s.wrapper in names else s for s in self.steps]
+        chosen = [not names or step.wrapper in names for step in self.steps]
+        pairs = zip(self.steps, chosen, strict=True)
+        steps = [replace(s, wrapper="plain") if is_chosen else s for s, is_chosen in pairs]
         return replace(self, steps=tuple(steps))
 
     @property
@@ -148,7 +151,8 @@ class Program:
         values = list(self.inputs)
         for step in self.steps:
             values += [np.asarray(x) for x in replace(step, wrapper="plain")(values)]
-        dtypes = {x.dtype for x in values} | {x.value.dtype for x in self._drawn() if x.value is not None}
+        values += [x.value for x in self._drawn() if x.value is not None]
+        dtypes = {x.dtype for x in values}
         return max([TOLERANCES.get(dtype, 0.0) for dtype in dtypes])
 
     def _drawn(self) -> list[Operand]:
@@ -251,9 +255,7 @@ def with_jvp_rule(f: Callable[..., Any]) -> Callable[..., Any]:
 def with_vjp_rule(f: Callable[..., Any]) -> Callable[..., Any]:
     """``f`` with its own derivative as a custom rule of reverse mode."""
     wrapped = custom_vjp(f)
-    wrapped.defvjp(
-        lambda *xs: (f(*xs), xs), lambda residuals, cts: vjp(f, *residuals)[1](cts)
-    )
+    wrapped.defvjp(lambda *xs: (f(*xs), xs), lambda residuals, cts: vjp(f, *residuals)[1](cts))
     return wrapped
 
 

@@ -2,8 +2,8 @@
 
 `programs` draws a program that applies a given primitive, with others before and after it: ranks 0
 to 3, sizes 0 and 1 included, all dtypes of the op specs, inputs, closed-over constants, literals,
-calls through ``jit``, ``checkpoint``, ``custom_jvp`` and ``custom_vjp``. Names, numbers of steps and
-seeds are what Hypothesis shrinks.
+calls through ``jit``, ``checkpoint``, ``custom_jvp`` and ``custom_vjp``. Names, numbers of steps
+and seeds are what Hypothesis shrinks.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from hypothesis import strategies as st
 
-from fnx.core.dtypes import BOOL, FLOAT64, FLOATS
+from fnx.core.dtypes import FLOAT64, FLOATS
 from tests.op_specs import FLOAT_DTYPES, SPECS, Case, Draw, OpSpec
 from tests.programs import Operand, Program, Step, is_linkable
 
@@ -68,7 +68,9 @@ class ProgramDraw(Draw):
     so that no order of axes and no offset is hidden by a size of 1. Wide draws have longer axes.
     """
 
-    def __init__(self, seed: int, dtype: np.dtype, known: list[tuple[int, ...]], wide: bool) -> None:
+    def __init__(
+        self, seed: int, dtype: np.dtype, known: list[tuple[int, ...]], wide: bool
+    ) -> None:
         super().__init__(seed, dtype)
         self.known = known
         self.long_axes = 2 if wide else 0
@@ -98,7 +100,9 @@ class ProgramDraw(Draw):
 
     def integers(self, n: int, low: int, high: int) -> tuple[int, ...]:
         """In rich draws small and not negative: a start that is clamped hides an offset."""
-        return super().integers(n, max(low, 0), min(high, 2)) if self.rich else super().integers(n, low, high)
+        if self.rich:
+            low, high = max(low, 0), min(high, 2)
+        return super().integers(n, low, high)
 
 
 class Drawing:
@@ -206,9 +210,9 @@ class Drawing:
         return np.asarray((low + high) / 2).astype(x.dtype)[()]
 
     def link(self, spec: OpSpec, x: np.ndarray) -> int | None:
-        if spec.name in JUMPS or (spec.name == "convert" and x.dtype in FLOATS):
-            if x.dtype in FLOATS and not (self.options.smooth and spec.name in ("convert", "rem")):
-                return None
+        is_smooth = self.options.smooth and spec.name in ("convert", "rem")
+        if x.dtype in FLOATS and (spec.name in JUMPS or spec.name == "convert") and not is_smooth:
+            return None
         fitting = [i for i, y in enumerate(self.made) if is_linkable(y, x.dtype)]
         if not fitting:
             return None

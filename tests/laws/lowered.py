@@ -1,4 +1,4 @@
-"""What laws of the compiler run on: a program's jaxpr and that of its derivative, with arguments."""
+"""What laws of the compiler run on: jaxprs of a program and of its derivative, with arguments."""
 
 from __future__ import annotations
 

@@ -36,8 +36,9 @@ def compiled(module, cache):
     program = build_program(fused)
     made = CpuBackend(host(), cache).compile_program(program)
     return Executable(
-        program, made.entry, stages={}, cost=made.nanoseconds, code_bytes=made.code_bytes, keep=made.keep
-    )
+        program, made.entry, stages={},
+        cost=made.nanoseconds, code_bytes=made.code_bytes, keep=made.keep,
+    )  # fmt: skip
 
 
 def bytes_of(run, arrays, threads):

@@ -1,4 +1,4 @@
-"""Law *commuting*: vmap of grad = grad of the sum of vmap; jit and grad commute; and all at once."""
+"""Law *commuting*: vmap of grad = grad of the sum of vmap; jit and grad commute; all at once."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ def total(x):
 
 def scalar_of(program):
     """A weighted sum of all results, as a function of the floating-point inputs."""
-    weights = directions(np.random.default_rng(5), [np.asarray(y) for y in program.at(program.point)])
+    values = [np.asarray(y) for y in program.at(program.point)]
+    weights = directions(np.random.default_rng(5), values)
 
     def scalar(*xs):
         parts = [total(mul(y, w)) for y, w in zip(program.at(xs), weights, strict=True)]
@@ -42,10 +43,11 @@ def test_vmap_of_grad_is_grad_of_the_sum_of_vmap(name, recipe):
     scalar, numbers = scalar_of(program), tuple(range(len(program.point)))
     if not numbers:
         return
-    rng = np.random.default_rng(recipe.seed)
-    batch = [np.stack([x, x + 0.01 * t]) for x, t in zip(program.point, directions(rng, program.point), strict=True)]
+    ts = directions(np.random.default_rng(recipe.seed), program.point)
+    batch = [np.stack([x, x + 0.01 * t]) for x, t in zip(program.point, ts, strict=True)]
     rows = vmap(grad(scalar, numbers))(*batch)
-    assert_all_close(rows, grad(lambda *xs: total(vmap(scalar)(*xs)), numbers)(*batch), 1e-9, program)
+    at_once = grad(lambda *xs: total(vmap(scalar)(*xs)), numbers)(*batch)
+    assert_all_close(rows, at_once, 1e-9, program)
     for i in range(2):
         one = grad(scalar, numbers)(*[x[i] for x in batch])
         assert_all_close([np.asarray(x)[i] for x in rows], one, 1e-9, program)
@@ -76,7 +78,8 @@ def test_jit_of_vmap_of_second_derivatives(name, recipe):
     scalar, ts = scalar_of(program), directions(np.random.default_rng(2), program.point)
 
     def along(s):
-        return scalar(*[add(x, mul(t, fnx.numpy.broadcast_to(s, x.shape))) for x, t in zip(program.point, ts, strict=True)])
+        moved = [mul(t, fnx.numpy.broadcast_to(s, t.shape)) for t in ts]
+        return scalar(*map(add, program.point, moved))
 
     points = np.array([-0.01, 0.0, 0.01])
     seconds = fnx.jit(vmap(grad(grad(along))))(points)

@@ -15,6 +15,7 @@ from fnx.transforms.linearize import linearize_jaxpr
 from fnx.transforms.transpose import transpose_jaxpr
 from fnx_xla_lite.hlo.interpret import interpret
 from tests.laws.drawing import each_smooth, examples
+from tests.op_specs import SPECS
 from tests.oracles import (
     assert_all_close,
     assert_close,
@@ -22,7 +23,6 @@ from tests.oracles import (
     directions,
     inner,
 )
-from tests.op_specs import SPECS
 from tests.programs import WRAPPERS
 from tests.strategies import FLOAT64_ONLY, MOSTLY_FLOATS, SMOOTH, recipes
 
@@ -158,7 +158,8 @@ def test_transposing_twice_is_the_identity(name, recipe):
     jaxpr = make_jaxpr(f)(*program.point)
     parts = linearize_jaxpr(jaxpr, [True] * len(program.point))
     values = evaluate(verify(parts.forward), *program.point)
-    known, rest = (*program.point, *values[: len(jaxpr.outputs)]), iter(values[len(jaxpr.outputs) :])
+    count = len(jaxpr.outputs)
+    known, rest = (*program.point, *values[:count]), iter(values[count:])
     residuals = [next(rest) if i is None else known[i] for i in parts.residuals]
     fixed = [False] * len(residuals)
     expected = evaluate(verify(parts.linear), *residuals, *t)
@@ -166,7 +167,8 @@ def test_transposing_twice_is_the_identity(name, recipe):
     again, active = transpose_jaxpr(back, fixed + [True] * len(expected), [True] * sum(nonzero))
     given_ts = [x for x, is_used in zip(t, nonzero, strict=True) if is_used]
     found = iter(evaluate(verify(again), *residuals, *given_ts))
-    actual = [next(found) if a else np.zeros(y.shape) for a, y in zip(active, expected, strict=True)]
+    pairs = zip(active, expected, strict=True)
+    actual = [next(found) if is_active else np.zeros(y.shape) for is_active, y in pairs]
     assert_all_close(actual, expected, 1e-9, program)
 
 
@@ -175,7 +177,8 @@ def test_transposing_twice_is_the_identity(name, recipe):
 @given(recipe=recipes(before=0, after=0))
 def test_transposes_of_linear_programs_pass_the_dot_product_test(name, recipe):
     """<ct, f(t)> = <f^T(ct), t>, for operands in which the primitive is jointly linear."""
-    program = recipe.program(name, FLOAT64_ONLY).without_wrappers("cond")  # whose predicate is not linear
+    program = recipe.program(name, FLOAT64_ONLY)
+    program = program.without_wrappers("cond")  # whose predicate is not linear
     (step,) = program.steps
     for group in SPECS[name].linear:
         chosen = [step.operands[i] for i in group]

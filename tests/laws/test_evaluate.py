@@ -9,8 +9,8 @@ from fnx.core.evaluate import evaluate
 from fnx.core.verify import verify
 from fnx.transforms.dce import dce_jaxpr
 from tests.laws.drawing import each, examples
-from tests.oracles import assert_all_close, assert_same_bits
 from tests.op_specs import SPECS, Case
+from tests.oracles import assert_all_close, assert_same_bits
 from tests.strategies import recipes
 
 
@@ -34,5 +34,6 @@ def test_a_step_means_what_its_spec_says(name, recipe):
     drawn = [program.inputs[x.index] if x.kind == "input" else x.value for x in step.operands]
     expected = SPECS[name].expected(Case(tuple(drawn), step.params))
     actual = step(program.inputs)
-    right = [y if y.dtype == x.dtype else y.astype(x.dtype) for x, y in zip(actual, expected, strict=True)]
+    pairs = zip(actual, expected, strict=True)
+    right = [y if y.dtype == x.dtype else y.astype(x.dtype) for x, y in pairs]
     assert_all_close(actual, right, program.tolerance, program)

@@ -24,8 +24,8 @@ from fnx_xla_lite.loops.execute import execute
 from fnx_xla_lite.passes.canonicalize import canonicalize
 from fnx_xla_lite.pipeline import FUSE, PASSES
 from tests.laws.drawing import each, examples
-from tests.laws.moves import MOVES, chain_of
 from tests.laws.lowered import modules_of
+from tests.laws.moves import MOVES, chain_of
 from tests.oracles import assert_all_close, assert_same_bits
 from tests.strategies import recipes
 
@@ -66,7 +66,8 @@ def check_identities(op, dtype, x_value):
     b = Builder(op)
     x, y = b.parameter(x_value.shape, dtype), b.parameter(x_value.shape, dtype)
     splats = [b.constant(np.full(x_value.shape, number)) for number in x_value]
-    inner = [attempt(b, name, (x,), dtype) for name in ("negate", "abs", "not", "convert", "square")]
+    unary = ("negate", "abs", "not", "convert", "square")
+    inner = [attempt(b, name, (x,), dtype) for name in unary]
     flags = [f for d in ("LT", "EQ", "GE") for f in (b.compare(x, y, d),)]
     operands = [x, y, *splats, *[v for v in inner if v is not None], *[b.not_(f) for f in flags]]
     results = [attempt(b, op, pattern, dtype) for pattern in patterns(op, x, y, operands, flags, b)]
@@ -97,7 +98,8 @@ def attempt(b, op, operands, dtype):
     if op == "compare":
         attributes = {"comparison_direction": "LE"}
     if op in ("convert", "bitcast_convert"):
-        given = (TensorType(operands[0].type.shape, {"f32": "i32", "i32": "f32"}.get(dtype, dtype)),)
+        other = {"f32": "i32", "i32": "f32"}.get(dtype, dtype)
+        given = (TensorType(operands[0].type.shape, other),)
     try:
         return b.apply(op, operands, attributes, given=given)[0]
     except ValueError:
@@ -107,7 +109,7 @@ def attempt(b, op, operands, dtype):
 @pytest.mark.parametrize("second", MOVES)
 @pytest.mark.parametrize("first", MOVES)
 def test_moves_after_each_other(first, second):
-    """Passes, fusion and loops on chains of every pair of moves; sums of small integers are exact."""
+    """Passes, fusion and loops on chains of all pairs of moves: sums of small integers, exact."""
     for seed in range(6):
         module, arrays = chain_of(first, second, seed)
         expected = interpret(verify(module), *arrays)

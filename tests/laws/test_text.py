@@ -29,7 +29,8 @@ from tests.laws.drawing import each, examples
 from tests.laws.large import MAKERS, large_module
 from tests.strategies import Options, recipes
 
-READABLE = Options(wrappers=("plain", "jit", "checkpoint", "cond"))  # parameters that are no functions
+# Wrappers whose parameters are no functions.
+READABLE = Options(wrappers=("plain", "jit", "checkpoint", "cond"))
 
 
 def transformed(program):

@@ -1,4 +1,4 @@
-"""Law *batching*: vmap(f)(xs)[i] = f(xs[i]), for every choice of mapped arguments and their axes."""
+"""Law *batching*: vmap(f)(xs)[i] = f(xs[i]), for all choices of mapped arguments and their axes."""
 
 from __future__ import annotations
 

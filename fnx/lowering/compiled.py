@@ -23,6 +23,7 @@ from fnx.core.sources import user_source
 from fnx.errors import FnxValueError
 from fnx.lowering.lower import lower
 from fnx_xla_lite.runtime.executable import Executable
+from fnx_xla_lite.runtime.forking import renewed_in_child
 from fnx_xla_lite.runtime.native_call import MISS, CallPlan, array_layout, native_call
 
 _LAYOUT = array_layout(Array, Array(np.zeros(1, np.float32)), "_buffer", "aval")
@@ -137,6 +138,15 @@ def _exactly(x: Array, aval: Aval) -> Array:
 
 _compiled: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
 _lock = threading.RLock()
+
+
+def _renew_lock() -> None:
+    """In a forked child, where the thread that compiled, if one did, does not exist."""
+    global _lock
+    _lock = threading.RLock()
+
+
+renewed_in_child(_renew_lock)
 
 
 def compile_jaxpr(jaxpr: Jaxpr, name: str = "f", donated: tuple[bool, ...] = ()) -> Compiled:

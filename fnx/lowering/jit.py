@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -115,7 +114,6 @@ class Jitted:
         self._last: Callable[..., Any] | None = None
         self._traced: dict[Any, Traced] = {}
         self._paths: dict[Any, Callable[..., Any] | None] = {}
-        self._lock = threading.RLock()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function, compiled."""

@@ -21,11 +21,21 @@ from llvmlite.binding import ffi
 
 from fnx_xla_lite.backends.cpu.target import Target
 from fnx_xla_lite.errors import BackendError
+from fnx_xla_lite.runtime.forking import guarded, renewed_in_child
 
 _OPT = 2
 _numbers = itertools.count()
 _lock = threading.Lock()
 _cores = threading.BoundedSemaphore(os.cpu_count() or 1)
+
+
+def _renew_locks() -> None:
+    global _lock, _cores
+    _lock = threading.Lock()
+    _cores = threading.BoundedSemaphore(os.cpu_count() or 1)
+
+
+renewed_in_child(_renew_locks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +55,11 @@ def emit_object(text: str, target: Target) -> bytes:
     Raises:
         BackendError: LLVM refuses the text, which is a bug of ours.
     """
+    with guarded():
+        return _emit_object(text, target)
+
+
+def _emit_object(text: str, target: Target) -> bytes:
     context = llvm.create_context()
     module, machine = _parsed(text, context), target.machine(_OPT)
     message = ctypes.c_char_p()
@@ -103,8 +118,9 @@ def _unlocked(name: str) -> Any:
 
 def emit_assembly(text: str, target: Target) -> str:
     """The assembly that ``emit_object`` would encode."""
-    context = llvm.create_context()
-    return target.machine(_OPT).emit_assembly(_parsed(text, context))
+    with guarded():
+        context = llvm.create_context()
+        return target.machine(_OPT).emit_assembly(_parsed(text, context))
 
 
 def _parsed(text: str, context: Any) -> Any:
@@ -122,6 +138,13 @@ def load_objects(
     Raises:
         BackendError: the objects do not fit together (a damaged cache entry, for instance).
     """
+    with guarded():
+        return _load_objects(objects, imports, exports)
+
+
+def _load_objects(
+    objects: Sequence[bytes], imports: Mapping[str, int], exports: Sequence[str]
+) -> Library:
     builder = llvm.JITLibraryBuilder()
     for data in objects:
         builder.add_object_img(data)

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from fnx_xla_lite.backends.cpu.engine import Library, compile_text
 from fnx_xla_lite.backends.cpu.target import host
+from fnx_xla_lite.runtime.forking import renewed_in_child
 
 MAX_THREADS = 256
 _PAUSE = {"x86_64": "@llvm.x86.sse2.pause()", "aarch64": "@llvm.aarch64.hint(i32 1)"}
@@ -30,6 +31,14 @@ _SYMBOLS = (
     "fnx_scratch",
     "fnx_parallel_for",
 )
+
+
+def _renew_lock() -> None:
+    global _lock
+    _lock = threading.Lock()
+
+
+renewed_in_child(_renew_lock)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +84,7 @@ def _make_pool() -> Pool:
     made = Pool(library, {name: library.address(name) for name in _SYMBOLS})
     made.call("fnx_initialize")
     made.call("fnx_set_threads", _chosen[0])
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=lambda: made.call("fnx_after_fork"))
+    renewed_in_child(lambda: made.call("fnx_after_fork"))
     return made
 
 

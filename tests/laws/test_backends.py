@@ -22,7 +22,14 @@ from fnx_xla_lite.loops.execute import execute
 from fnx_xla_lite.pipeline import stages
 from fnx_xla_lite.runtime.executable import Executable
 from tests.laws.drawing import each, examples
-from tests.laws.large import MAKERS, large_module, large_modules
+from tests.laws.large import (
+    MAKERS,
+    columns,
+    everything,
+    large_module,
+    large_modules,
+    tolerance_of,
+)
 from tests.laws.lowered import modules_of
 from tests.oracles import assert_all_close
 from tests.programs import TOLERANCES
@@ -31,7 +38,7 @@ from tests.xla_lite.backends.harness import targets
 from tests.xla_lite.hlo.programs import programs as modules
 
 
-def tolerance_of(arrays):
+def tolerance_by_dtype(arrays):
     """The tolerance for results that depend on values of these dtypes."""
     return max([TOLERANCES[x.dtype] for x in arrays if x.dtype in FLOATS], default=0.0)
 
@@ -101,23 +108,28 @@ def test_native_code_of_drawn_modules_with_special_numbers(drawn):
     module, arrays = drawn
     expected = interpret(module, *arrays)
     note = to_text(module)
-    assert_all_close(native(module, host())(*arrays), expected, 1e-1 if "bf16" in note else 1e-4, note)
+    tolerance = 1e-1 if "bf16" in note else 1e-4
+    assert_all_close(native(module, host())(*arrays), expected, tolerance, note)
 
 
 @examples(8)
 @given(drawn=large_modules)
 def test_native_code_of_large_modules(drawn):
-    """Sums of a thousand terms round differently, so the tolerance grows."""
     module, arrays = drawn
     expected = interpret(module, *arrays)
-    assert_all_close(native(module, host())(*arrays), expected, 1e-3, to_text(module))
+    assert_all_close(
+        native(module, host())(*arrays), expected, tolerance_of(module), to_text(module)
+    )
 
 
-@pytest.mark.parametrize("make", MAKERS)
-def test_loops_of_large_modules(make):
-    module, arrays = large_module(make, (70, 130))
+LOOPS = [*[(make, (70, 130)) for make in MAKERS], (columns, (257, 513)), (everything, (3, 20011))]
+
+
+@pytest.mark.parametrize(("make", "shape"), LOOPS)
+def test_loops_of_large_modules(make, shape):
+    module, arrays = large_module(make, shape)
     actual = execute(build_program(optimised(module)), *arrays)
-    assert_all_close(actual, interpret(module, *arrays), 1e-3, to_text(module))
+    assert_all_close(actual, interpret(module, *arrays), tolerance_of(module), to_text(module))
 
 
 PRODUCT_SIZES = st.sampled_from((1, 2, 5, 6, 16, 17, 31, 64, 65, 70, 130))
@@ -157,7 +169,9 @@ def test_products_with_their_epilogues(sizes, batch, swaps, dtype, epilogue, see
     ]
     expected = interpret(module, *arrays)
     for target in targets():
-        assert_all_close(native(module, target)(*arrays), expected, tolerance_of(arrays), to_text(module))
+        assert_all_close(
+            native(module, target)(*arrays), expected, tolerance_by_dtype(arrays), to_text(module)
+        )
 
 
 def _numpy(dtype):

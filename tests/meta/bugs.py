@@ -207,7 +207,7 @@ BUGS = (
         "fnx/control/checkpoint.py",
         "used = [ct for ct, is_used in zip(full, out_active, strict=True) if is_used]",
         "used = [ct for ct, is_used in zip(full[::-1], out_active, strict=True) if is_used]",
-        ("sin",),
+        ("sin", "exp", "mul", "add"),
     ),
     # Lowering
     Bug(
@@ -317,10 +317,11 @@ BUGS = (
         ("transpose",),
     ),
     Bug(
-        "loops", "a load at an index from data is hoisted too far",
+        "loops", "a window that is found by data never starts at the first element",
         "fnx_xla_lite/loops/indexing.py",
         "return Dynamic(start.expr, 0, room, plus), max(depth, start.depth)",
-        "return Dynamic(start.expr, 0, room, plus), depth", ("gather", "dynamic_slice"),
+        "return Dynamic(start.expr, 1, room, plus), max(depth, start.depth)",
+        ("gather", "dynamic_slice"),
     ),
     Bug(
         "memory", "an output overwrites an input that is read elsewhere",

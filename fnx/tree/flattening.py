@@ -143,8 +143,8 @@ def broadcast_prefix(
     [0, 0, None]
     """
     prefix_leaves, prefix_def = flatten(prefix, is_leaf)
-    placeholder = unflatten(treedef, range(treedef.num_leaves))
-    subtrees = flatten_up_to(prefix_def, placeholder, what)
+    numbered = unflatten(treedef, range(treedef.num_leaves))
+    subtrees = flatten_up_to(prefix_def, numbered, what)
     result: list[Any] = []
     for leaf, subtree in zip(prefix_leaves, subtrees, strict=True):
         result += [leaf] * structure(subtree).num_leaves

@@ -10,6 +10,8 @@ cache if the row is read again.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from fnx_xla_lite.fusion.access import Access, has_interior_padding, is_elementwise
 from fnx_xla_lite.fusion.cost import COLUMNS, SCRATCH_BYTES, is_split, simple_reducers
 from fnx_xla_lite.fusion.graph import SAME, Edge, Graph
@@ -113,7 +115,7 @@ class Decision:
         if size > 1:
             self._note_reads(edges, chosen)
 
-    def _note_reads(self, edges: tuple[Edge, ...], group: Group) -> None:
+    def _note_reads(self, edges: Iterable[Edge], group: Group) -> None:
         for edge in edges:
             if edge.relation is SAME:
                 self.readers.setdefault(edge.source, []).append(group)

@@ -15,7 +15,9 @@ from fnx_xla_lite.backends.cpu.backend import CpuBackend
 from fnx_xla_lite.backends.cpu.target import host
 from fnx_xla_lite.fusion.outline import fuse
 from fnx_xla_lite.hlo.builder import Builder
+from fnx_xla_lite.hlo.dtypes import to_numpy
 from fnx_xla_lite.hlo.interpret import interpret
+from fnx_xla_lite.hlo.opset import OPS, SCALAR_OPS
 from fnx_xla_lite.hlo.text import to_text
 from fnx_xla_lite.loops.build import build_program
 from fnx_xla_lite.loops.execute import execute
@@ -31,6 +33,7 @@ from tests.laws.large import (
     tolerance_of,
 )
 from tests.laws.lowered import modules_of
+from tests.laws.special import SPECIAL, attempt
 from tests.oracles import assert_all_close
 from tests.programs import TOLERANCES
 from tests.strategies import WIDE, recipes
@@ -120,6 +123,23 @@ def test_native_code_of_large_modules(drawn):
     assert_all_close(
         native(module, host())(*arrays), expected, tolerance_of(module), to_text(module)
     )
+
+
+@pytest.mark.parametrize("dtype", SPECIAL)
+def test_native_scalar_operations_on_special_numbers(dtype):
+    """Every elementwise operation on every pair of special numbers, in one program."""
+    numbers = np.array(SPECIAL[dtype], to_numpy(dtype))
+    arrays = [np.repeat(numbers, len(numbers)), np.tile(numbers, len(numbers))]
+    b = Builder(dtype)
+    x, y = (b.parameter(array.shape, dtype) for array in arrays)
+    results = [b.compare(x, y, way) for way in ("EQ", "NE", "LT", "LE", "GT", "GE")]
+    for op in sorted(SCALAR_OPS - {"compare", "select"}):
+        found = attempt(b, op, (x, y, y)[: OPS[op].arity], dtype)
+        results += [] if found is None else [found]
+    results.append(b.select(results[2], x, y))
+    module = b.build(*results)
+    expected = interpret(module, *arrays)
+    assert_all_close(native(module, host())(*arrays), expected, 1e-5, to_text(module))
 
 
 LOOPS = [*[(make, (70, 130)) for make in MAKERS], (columns, (257, 513)), (everything, (3, 20011))]

@@ -14,9 +14,8 @@ from fnx.lowering.lower import lower
 from fnx_xla_lite.hlo.builder import Builder
 from fnx_xla_lite.hlo.dtypes import to_numpy
 from fnx_xla_lite.hlo.interpret import interpret
-from fnx_xla_lite.hlo.ir import TensorType
 from fnx_xla_lite.hlo.isomorphism import isomorphic
-from fnx_xla_lite.hlo.opset import OPS, SCALAR_OPS
+from fnx_xla_lite.hlo.opset import SCALAR_OPS
 from fnx_xla_lite.hlo.text import to_text
 from fnx_xla_lite.hlo.verify import verify
 from fnx_xla_lite.loops.build import build_program
@@ -26,6 +25,7 @@ from fnx_xla_lite.pipeline import FUSE, PASSES
 from tests.laws.drawing import each, examples
 from tests.laws.lowered import modules_of
 from tests.laws.moves import MOVES, chain_of
+from tests.laws.special import SPECIAL, attempt, patterns
 from tests.oracles import assert_all_close, assert_same_bits
 from tests.strategies import recipes
 
@@ -43,15 +43,6 @@ def test_every_pass_keeps_results(name, recipe):
             note = f"{step.name}\n{to_text(module)}\nbecame\n{to_text(after)}"
             assert_same_bits(interpret(after, *arrays), expected, note)
             module = after
-
-
-SPECIAL = {
-    "f32": (0.0, -0.0, 1.0, -1.0, 2.0, 0.5, 3.0, -7.0, np.inf, -np.inf, np.nan),
-    "f64": (0.0, -0.0, 1.0, -1.0, 2.0, 0.25, 1e-300, np.inf, -np.inf, np.nan),
-    "i32": (0, 1, -1, 2, 31, 33, -(2**31), 2**31 - 1),
-    "ui8": (0, 1, 2, 7, 9, 255),
-    "i1": (False, True),
-}
 
 
 @pytest.mark.parametrize("op", sorted(SCALAR_OPS))
@@ -78,32 +69,6 @@ def check_identities(op, dtype, x_value):
         after = verify(step.run(module))
         assert_same_bits(interpret(after, *arrays), expected, f"{step.name}\n{to_text(module)}")
         module = after
-
-
-def patterns(op, x, y, operands, flags, b):
-    """Operands for ``op``."""
-    if op == "select":
-        inverted = [b.not_(flag) for flag in flags]
-        return [(p, u, v) for p in (*flags, *inverted) for u, v in ((x, y), (x, x), (y, x))]
-    if OPS[op].arity == 1:
-        return [(v,) for v in operands]
-    if OPS[op].arity == 2:
-        return [pair for v in operands for pair in ((x, v), (v, x), (v, v))]
-    return [(x, y, x), (x, x, y), (y, x, x)]
-
-
-def attempt(b, op, operands, dtype):
-    """The result, or None where the op table refuses these operands."""
-    attributes, given = {}, ()
-    if op == "compare":
-        attributes = {"comparison_direction": "LE"}
-    if op in ("convert", "bitcast_convert"):
-        other = {"f32": "i32", "i32": "f32"}.get(dtype, dtype)
-        given = (TensorType(operands[0].type.shape, other),)
-    try:
-        return b.apply(op, operands, attributes, given=given)[0]
-    except ValueError:
-        return None
 
 
 @pytest.mark.parametrize("second", MOVES)

@@ -20,7 +20,7 @@ from fnx.core.primitive import Linear, Primitive
 from fnx.core.trace import bind, current_trace
 from fnx.errors import FnxTypeError
 from fnx.transforms.jvp import jvp_jaxpr
-from fnx.transforms.linearize import linearize_jaxpr
+from fnx.transforms.linearize import LinearizedJaxpr, linearize_jaxpr
 from fnx.transforms.transpose import transpose_jaxpr
 from fnx.transforms.vmap import vmap_jaxpr
 
@@ -109,6 +109,13 @@ def _close_first(
     return close(jaxpr), info
 
 
+def _linearize_and_close(
+    jaxpr: Jaxpr, active: tuple[bool, ...]
+) -> tuple[LinearizedJaxpr, tuple[Jaxpr, Values]]:
+    parts = linearize_jaxpr(jaxpr, active)
+    return parts, close(parts.forward)
+
+
 def _split(
     primals: Values,
     tangents: Values,
@@ -119,8 +126,9 @@ def _split(
     inline: bool,
 ) -> tuple[Values, Values]:
     active = tuple([t is not None for t in tangents])
-    parts = derived(jaxpr, ("linearize", active), functools.partial(linearize_jaxpr, jaxpr, active))
-    forward = derived(parts.forward, "close", functools.partial(close, parts.forward))
+    parts, forward = derived(
+        jaxpr, ("linearize", active), functools.partial(_linearize_and_close, jaxpr, active)
+    )
     results = _call_like("forward", name, inline, forward, *primals)
     outs = results[: len(jaxpr.outputs)]
     extra = iter(results[len(jaxpr.outputs) :])

@@ -24,7 +24,8 @@ def derived(jaxpr: Jaxpr, key: Hashable, make: Callable[[], T]) -> T:
         jaxpr: what the program is derived from; a closed one.
         key: by which transform, with which parameters.
         make: makes it. A result that holds tracers of an enclosing trace (through a custom rule
-            that closes over them) is not remembered.
+            that closes over them) is not remembered. It must not hold ``jaxpr`` itself, which would
+            then live for ever.
     """
     known = _derived.setdefault(jaxpr, {})
     if key in known:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -47,8 +48,9 @@ class Compiled:
         self._gives = frozenset(i for i, gives in enumerate(donated) if gives)
         self._in_avals = tuple([var.aval for var in jaxpr.inputs])
         self._out_avals = tuple([atom.aval for atom in jaxpr.outputs])
+        text_of = replace(jaxpr)  # not the jaxpr itself: programs live no longer than theirs does
         self.executable: Executable = fnx_xla_lite.compile(
-            lower(jaxpr, name, self._gives), before={"jaxpr": lambda: str(jaxpr)}
+            lower(jaxpr, name, self._gives), before={"jaxpr": lambda: str(text_of)}
         )
         self.call: Callable[..., Any] = self._native() if _LAYOUT else self._python
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fnx.core.dtypes import FLOATS
@@ -142,7 +142,8 @@ def test_native_scalar_operations_on_special_numbers(dtype):
     assert_all_close(native(module, host())(*arrays), expected, 1e-5, to_text(module))
 
 
-LOOPS = [*[(make, (70, 130)) for make in MAKERS], (columns, (257, 513)), (everything, (3, 20011))]
+SPLIT = [(columns, (257, 513)), (columns, (1000, 130)), (everything, (257, 513))]
+LOOPS = [*[(make, (70, 130)) for make in MAKERS], *SPLIT]
 
 
 @pytest.mark.parametrize(("make", "shape"), LOOPS)
@@ -156,8 +157,9 @@ PRODUCT_SIZES = st.sampled_from((1, 2, 5, 6, 16, 17, 31, 64, 65, 70, 130))
 
 
 @examples(20)
+@example((7, 33, 1100), None, (False, False), "f32", "both", 0)  # in several blocks of the depth
 @given(
-    sizes=st.tuples(PRODUCT_SIZES, PRODUCT_SIZES, PRODUCT_SIZES),
+    sizes=st.tuples(PRODUCT_SIZES, PRODUCT_SIZES, st.sampled_from((1, 2, 6, 17, 65, 130, 1100))),
     batch=st.sampled_from((None, 1, 3)),
     swaps=st.tuples(st.booleans(), st.booleans()),
     dtype=st.sampled_from(("f32", "f64", "bf16")),

@@ -329,7 +329,8 @@ BUGS = (
         "            and load.flat == store.flat\n", "", ("reverse", "transpose"),
     ),
     Bug(
-        "memory", "memory is taken over before its last reader has run", "fnx_xla_lite/loops/memory.py",
+        "memory", "memory is taken over before its last reader has run",
+        "fnx_xla_lite/loops/memory.py",
         "    if old.last > position:", "    if old.last > position + 4:",
     ),
     Bug(

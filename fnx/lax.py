@@ -15,10 +15,10 @@ from fnx import tree
 from fnx.control.cond import cond as cond
 from fnx.control.cond import switch as switch
 from fnx.core.array import Array
-from fnx.core.dtypes import as_dtype
+from fnx.core.dtypes import INTS, as_dtype
 from fnx.core.eager import aval_of
 from fnx.core.sources import current_source
-from fnx.errors import FnxValueError
+from fnx.errors import FnxTypeError, FnxValueError
 from fnx.ops import contraction, conversion, creation, indexing, layout, reduction
 from fnx.ops import elementwise as ops
 from fnx.ops import shape as shape_ops
@@ -283,13 +283,24 @@ def dynamic_slice(operand: Array, start_indices: Sequence[Any], slice_sizes: Siz
 
 
 def _starts(indices: Sequence[Any]) -> list[Any]:
-    dtypes = {i.dtype for i in indices if not isinstance(i, int)} or {np.dtype(np.int32)}
+    """Starts in one integer dtype; Python ints beyond it are moved to its ends."""
+    avals = [None if type(i) is int else aval_of(i) for i in indices]
+    dtypes = {a.dtype for a in avals if a is not None} or {np.dtype(np.int32)}
+    wrong = [a for a in avals if a is not None and a.dtype not in INTS]
+    if wrong:
+        raise FnxTypeError(
+            f"a start of a slice is an integer, got {wrong[0]}", source=current_source()
+        )
     dtype = np.result_type(*dtypes)
-    return [dtype.type(i) if isinstance(i, int) else _start(i, dtype) for i in indices]
+    return [_start(i, np.dtype(np.int64) if dtype.kind == "f" else dtype) for i in indices]
 
 
 def _start(index: Any, dtype: np.dtype) -> Any:
-    return index if index.dtype == dtype else conversion.convert(index, dtype=dtype)
+    if type(index) is int:
+        ends = np.iinfo(dtype)
+        low = int(ends.min) if index < ends.min else index
+        return dtype.type(int(ends.max) if low > ends.max else low)
+    return index if aval_of(index).dtype == dtype else conversion.convert(index, dtype=dtype)
 
 
 def dynamic_slice_in_dim(operand: Array, start_index: Any, slice_size: int, axis: int = 0) -> Array:

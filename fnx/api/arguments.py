@@ -59,7 +59,7 @@ def _checked_argnums(f: F, argnums: Argnums, count: int) -> tuple[int, ...]:
     numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
     if not all(isinstance(i, int) and -count <= i < count for i in numbers):
         raise FnxValueError(
-            f"{name_of(f)}: argnums={argnums} does not exist in a call with "
+            f"{name_of(f)}: argnums={argnums!r} does not exist in a call with "
             f"{count} positional arguments.",
             source=user_source(),
             hint="Arguments to differentiate must be given by position.",
@@ -141,7 +141,8 @@ class WithAux:
         if not (isinstance(pair, tuple) and len(pair) == 2):
             raise FnxTypeError(
                 f"{self.__name__}: with has_aux=True the function must return a pair (out, aux), "
-                f"got {type(pair).__name__}."
+                f"got {pair.aval if isinstance(pair, Tracer) else type(pair).__name__}.",
+                source=user_source(),
             )
         self.aux = tree.map(_primal, pair[1])
         return pair[0]

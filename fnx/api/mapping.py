@@ -49,11 +49,21 @@ def vmap(f: F, in_axes: Any = 0, out_axes: Any = 0, axis_size: int | None = None
         size = _size(f, args, kwargs, values, axes, axis_size)
         flat = FlatFunction(f, in_tree)
         outs, placed = vmap_flat(flat, values, axes, size)
-        wanted = tree.broadcast_prefix(out_axes, flat.out_tree, "vmap: out_axes", _is_none)
+        wanted = _spread(out_axes, flat.out_tree, "vmap: out_axes")
         rows = zip(outs, placed, wanted, strict=True)
         return out_of(flat, [place_axis(x, axis, out_axis, size) for x, axis, out_axis in rows])
 
     return batched
+
+
+def _spread(axes: Any, treedef: tree.TreeDef, what: str) -> list[Any]:
+    """The axis of each leaf, from a prefix of the structure; errors have the user's line."""
+    try:
+        return tree.broadcast_prefix(axes, treedef, what, _is_none)
+    except tree.TreeError as error:
+        source = user_source()
+        where = f"\n  in {source.describe()}" if source is not None else ""
+        raise tree.TreeError(f"{error}{where}") from None
 
 
 def _is_none(x: object) -> bool:
@@ -71,7 +81,7 @@ def _axes(f: F, in_axes: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
             source=user_source(),
             hint=_IN_AXES,
         )
-    axes = tree.broadcast_prefix(in_axes, tree.structure(args), "vmap: in_axes", _is_none)
+    axes = _spread(in_axes, tree.structure(args), "vmap: in_axes")
     bad = next((axis for axis in axes if axis is not None and type(axis) is not int), None)
     if bad is not None:
         raise AxisError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from typing import Any
 
 import numpy as np
 
@@ -46,9 +47,15 @@ class Aval:
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"Aval is immutable: cannot set {name}")
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _intern, (self.shape, self.dtype, self.weak)
+
     def __repr__(self) -> str:
         weak = "~" if self.weak else ""
         return f"{dtype_name(self.dtype)}{weak}[{','.join(map(str, self.shape))}]"
+
+
+_avals: dict[tuple[tuple[int, ...], np.dtype, bool], Aval] = {}
 
 
 @functools.cache
@@ -57,4 +64,4 @@ def _intern(shape: tuple[int, ...], dtype: np.dtype, weak: bool) -> Aval:
     object.__setattr__(aval, "shape", shape)
     object.__setattr__(aval, "dtype", dtype)
     object.__setattr__(aval, "weak", weak)
-    return aval
+    return _avals.setdefault((shape, dtype, weak), aval)  # two threads may come here at once

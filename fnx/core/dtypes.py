@@ -162,9 +162,9 @@ def scalar_dtype(value: bool | int | float) -> tuple[np.dtype, bool]:
         return INT64, True
     if 0 <= value < 2**64:
         return UINT64, True
-    raise OverflowError(
-        f"the Python int {value} does not fit any integer dtype; write {value}.0 if a float will do"
-    )
+    bits = value.bit_length()
+    text = f"the Python int {value}" if bits < 200 else f"a Python int of {bits} bits"
+    raise OverflowError(f"{text} does not fit any integer dtype; write float(...) if that will do")
 
 
 @functools.cache

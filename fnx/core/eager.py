@@ -19,8 +19,8 @@ from fnx.core.dtypes import scalar_dtype
 from fnx.core.infer import infer
 from fnx.core.primitive import Primitive
 from fnx.core.sources import user_source
-from fnx.core.tracer import Tracer
-from fnx.errors import FnxTypeError, LeakedTracerError
+from fnx.core.tracer import Tracer, leaked
+from fnx.errors import FnxTypeError
 
 _is_quiet: contextvars.ContextVar[bool] = contextvars.ContextVar("fnx_quiet", default=False)
 
@@ -121,20 +121,6 @@ def aval_of(x: object) -> Aval:
 def is_value(x: object) -> bool:
     """Whether `bind` takes this: an array, a tracer, or a number."""
     return isinstance(x, Array | Tracer | np.ndarray | np.generic | bool | int | float)
-
-
-def leaked(tracer: Tracer) -> LeakedTracerError:
-    """The error for a tracer that is used where its trace is not being made."""
-    made = f"\n  it was made in {tracer._source.describe()}" if tracer._source is not None else ""
-    return LeakedTracerError(
-        f"a traced value ({tracer.aval}) was used outside of the function that it belongs to."
-        f"{made}",
-        source=user_source(),
-        hint=(
-            "Functions given to jit, grad, vmap ... must return what they compute: a value\n"
-            "kept in a global, an attribute or a list means nothing after the function returned."
-        ),
-    )
 
 
 def not_a_value(x: object) -> FnxTypeError:

@@ -13,6 +13,7 @@ from fnx.core.array import Array
 from fnx.core.avals import Aval
 from fnx.core.eager import as_array, is_value, not_a_value
 from fnx.core.ir import Jaxpr
+from fnx.core.sources import user_source
 from fnx.core.trace import Tracer, trace
 from fnx.errors import FnxTypeError
 
@@ -47,6 +48,7 @@ class FlatFunction:
         raise FnxTypeError(
             f"{name_of(self.f)}: results must be arrays or numbers, got {type(bad).__name__} "
             f"at result{path}: {bad!r:.80}",
+            source=user_source(),
             hint="Return it as auxiliary data (has_aux=True) where that is possible, or drop it.",
         )
 

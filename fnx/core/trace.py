@@ -18,12 +18,13 @@ import numpy as np
 from fnx.config import config
 from fnx.core.array import Array, wrap
 from fnx.core.avals import Aval
-from fnx.core.eager import aval_of, bind_eagerly, leaked, not_a_value
+from fnx.core.eager import aval_of, bind_eagerly, not_a_value
 from fnx.core.infer import infer
 from fnx.core.ir import Atom, Eqn, Jaxpr, Literal, Var
 from fnx.core.primitive import Primitive
 from fnx.core.sources import current_source, disinherit, inherit
 from fnx.core.tracer import Tracer as Tracer
+from fnx.core.tracer import leaked
 from fnx.core.verify import verify
 
 Values = tuple[Any, ...]

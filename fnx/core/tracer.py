@@ -11,7 +11,7 @@ import numpy as np
 
 from fnx.core.avals import Aval
 from fnx.core.sources import Source, user_source
-from fnx.errors import AbstractValueError, FnxTypeError
+from fnx.errors import AbstractValueError, FnxTypeError, LeakedTracerError
 
 if TYPE_CHECKING:
     from fnx.core.ir import Var
@@ -115,6 +115,8 @@ class Tracer:
         while isinstance(value, Tracer):
             value = value._value
         if value is None:
+            if not self._trace.open:
+                raise leaked(self)
             raise AbstractValueError(
                 _UNKNOWN.format(wanted=wanted, aval=self.aval),
                 source=user_source(),
@@ -192,3 +194,17 @@ class Tracer:
 
     def __copy__(self) -> Tracer:
         return self
+
+
+def leaked(tracer: Tracer) -> LeakedTracerError:
+    """The error for a tracer that is used where its trace is not being made."""
+    made = f"\n  it was made in {tracer._source.describe()}" if tracer._source is not None else ""
+    return LeakedTracerError(
+        f"a traced value ({tracer.aval}) was used outside of the function that it belongs to."
+        f"{made}",
+        source=user_source(),
+        hint=(
+            "Functions given to jit, grad, vmap ... must return what they compute: a value\n"
+            "kept in a global, an attribute or a list means nothing after the function returned."
+        ),
+    )

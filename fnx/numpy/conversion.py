@@ -9,7 +9,16 @@ import numpy as np
 
 from fnx.core import dlpack
 from fnx.core.array import Array, wrap
-from fnx.core.dtypes import BOOL, FLOAT32, FLOATS, INT32, as_dtype, default_dtype, scalar_dtype
+from fnx.core.dtypes import (
+    BOOL,
+    FLOAT32,
+    FLOATS,
+    INT32,
+    INTS,
+    as_dtype,
+    default_dtype,
+    scalar_dtype,
+)
 from fnx.core.trace import Tracer
 from fnx.numpy.joining import stack
 from fnx.numpy.promotion import (
@@ -96,13 +105,16 @@ def _from_list(items: Sequence[Any], dtype: object) -> Any:
     leaves = list(_leaves(items))
     if any(isinstance(x, Tracer) for x in leaves):
         return _stacked(items)
+    own = None if dtype is None else as_dtype(dtype)
+    exact = own in INTS and bool(leaves) and all(type(x) is int for x in leaves)
     try:
-        values = np.asarray(_without_arrays(items))
+        values = np.asarray(_without_arrays(items), own if exact else None)
     except ValueError as error:
         raise type_error(f"asarray: the nested lists are ragged: {error}") from None
     if values.dtype.kind in "OUSc":
         raise type_error(f"asarray: the lists hold {values.dtype}, not real numbers.")
-    own = _dtype_of_leaves(leaves, values) if dtype is None else as_dtype(dtype)
+    if own is None:
+        own = _dtype_of_leaves(leaves, values)
     return wrap(values.astype(own) if values.dtype != own else values)
 
 

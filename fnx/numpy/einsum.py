@@ -10,7 +10,15 @@ import opt_einsum
 from fnx.core.array import Array
 from fnx.numpy.linalg import product
 from fnx.numpy.matrices import diagonal
-from fnx.numpy.promotion import ArrayLike, as_array, promote, shape_text, value_error
+from fnx.numpy.promotion import (
+    ArrayLike,
+    as_array,
+    describe,
+    promote,
+    shape_text,
+    type_error,
+    value_error,
+)
 from fnx.numpy.reductions import sum as sum_over
 from fnx.numpy.shaping import permute_dims, squeeze
 
@@ -40,6 +48,12 @@ def einsum(
     Raises:
         FnxValueError: if subscripts and operands do not fit.
     """
+    if not isinstance(subscripts, str) or not operands:
+        raise type_error(
+            f"einsum takes subscripts and arrays, got {describe(subscripts)} "
+            f"and {len(operands)} arrays.",
+            "For example einsum('ij,jk->ik', x, y).",
+        )
     arrays = [as_array(x) for x in promote("einsum", *operands)]
     names, steps = _plan(subscripts, tuple(x.aval.shape for x in arrays), optimize)
     values = [_without_ones(x, axes) for x, axes in zip(arrays, names, strict=True)]

@@ -153,13 +153,24 @@ def promote(name: str, *xs: object, inexact: bool = False, keep_scalars: bool = 
         is_done = not inexact or aval.dtype in FLOATS
         if is_done and all([x.aval.dtype is aval.dtype and not x.aval.weak for x in xs]):
             return list(xs)
-    operands = [as_operand(x, name) for x in xs]
+    operands = with_large_ints([as_operand(x, name) for x in xs])
     dtype, weak = result_dtype(*map(aval_of, operands))
     if inexact:
         dtype, weak = to_inexact(dtype, weak)
     if not keep_scalars and all(map(is_scalar, operands)):
         operands = [as_array(x) for x in operands]
     return [cast(x, dtype, weak) for x in operands]
+
+
+def with_large_ints(operands: list[Any]) -> list[Any]:
+    """Ints that no integer dtype holds are floats, where another operand is one."""
+    large = [type(x) is int and not -(2**63) <= x < 2**64 for x in operands]
+    if not any(large):
+        return operands
+    others = [x for x, is_large in zip(operands, large, strict=True) if not is_large]
+    if not any(aval_of(x).dtype in FLOATS for x in others):
+        return operands
+    return [float(x) if is_large else x for x, is_large in zip(operands, large, strict=True)]
 
 
 def cast(x: Any, dtype: np.dtype, weak: bool = False) -> Any:

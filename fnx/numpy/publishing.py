@@ -14,6 +14,7 @@ from fnx.core.dtypes import BOOL, FLOATS, NUMBERS, to_inexact
 from fnx.core.infer import infer
 from fnx.core.primitive import Primitive
 from fnx.core.trace import Tracer, bind, current_trace
+from fnx.core.tracer import leaked
 from fnx.numpy.promotion import (
     ArrayLike,
     as_array,
@@ -27,6 +28,7 @@ from fnx.numpy.promotion import (
     promote,
     result_dtype,
     type_error,
+    with_large_ints,
 )
 
 Operation = Callable[..., Any]
@@ -110,7 +112,11 @@ def binary_function(
 
     def function(x1: ArrayLike, x2: ArrayLike, /) -> Array:
         x, y = as_operand(x1, name), as_operand(x2, name)
-        meeting = meetings.get((aval_of(x), aval_of(y))) or meet(x, y)
+        try:
+            meeting = meetings.get((aval_of(x), aval_of(y))) or meet(x, y)
+        except OverflowError:
+            x, y = with_large_ints([x, y])
+            meeting = meetings.get((aval_of(x), aval_of(y))) or meet(x, y)
         if current_trace() is None and not is_quiet():
             return _met_now(meeting, x, y)
         return _met(name, meeting, x, y)
@@ -140,7 +146,7 @@ def _buffer_in(x: Any, dtype: np.dtype) -> Any:
             return x._buffer
         return cast(x, dtype)._buffer
     if isinstance(x, Tracer):
-        raise eager.leaked(x)
+        raise leaked(x)
     return dtype.type(x)
 
 

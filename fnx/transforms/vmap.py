@@ -18,7 +18,7 @@ from fnx.core.eager import aval_of
 from fnx.core.evaluate import evaluate
 from fnx.core.ir import Jaxpr
 from fnx.core.primitive import Primitive
-from fnx.core.sources import current_source
+from fnx.core.sources import current_source, user_source
 from fnx.core.trace import Trace, Tracer, Values, trace
 from fnx.errors import AxisError
 from fnx.ops.layout import expand, move_axis
@@ -86,12 +86,16 @@ def place_axis(x: Any, axis: Axis, wanted: Axis, size: int) -> Any:
         if axis is not None:
             raise AxisError(
                 f"vmap: out_axes is None for a result ({aval_of(x)}) that differs over the batch.",
+                source=user_source(),
                 hint="Give its axis, for example out_axes=0, or reduce it inside of the function.",
             )
         return x
     rank = len(aval_of(x).shape) + (axis is None)
     if not -rank <= wanted < rank:
-        raise AxisError(f"vmap: out_axes={wanted} does not exist in a result of {rank} axes.")
+        raise AxisError(
+            f"vmap: out_axes={wanted} does not exist in a result of {rank} axes.",
+            source=user_source(),
+        )
     wanted %= rank
     return expand(x, size, wanted) if axis is None else move_axis(x, axis, wanted)
 

@@ -89,7 +89,14 @@ def sorted_keys(d: dict[Any, Any]) -> list[Any]:
     try:
         return sorted(d)
     except TypeError:
+        pass
+    try:
         return sorted(d, key=lambda k: (type(k).__qualname__, k))
+    except TypeError as error:
+        raise TreeError(
+            f"the keys of a dict have no order, so its leaves have none: {error}",
+            hint="Use keys that can be sorted: strings, numbers, tuples of them.",
+        ) from None
 
 
 def _dict_keys(d: dict[Any, Any]) -> list[str]:

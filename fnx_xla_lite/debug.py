@@ -10,6 +10,8 @@ import os
 import re
 from pathlib import Path
 
+from fnx_xla_lite.errors import BackendError
+
 _COUNTER = itertools.count()
 
 
@@ -37,7 +39,12 @@ class StageWriter:
         if folder is not None:
             name = re.sub(r"[^\w.-]", "_", program)[:80]
             self._folder = folder / f"{os.getpid()}-{next(_COUNTER):03d}-{name}"
-            self._folder.mkdir(parents=True, exist_ok=True)
+            try:
+                self._folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise BackendError(
+                    f"FNX_DUMP={folder}: the stages cannot be written there: {error}"
+                ) from error
 
     @property
     def is_on(self) -> bool:

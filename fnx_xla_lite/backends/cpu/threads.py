@@ -92,7 +92,7 @@ def _default_threads() -> int:
     """``FNX_NUM_THREADS``, else the cores that this process may use."""
     wanted = os.environ.get("FNX_NUM_THREADS", "")
     if wanted:
-        if not wanted.isdigit() or not 1 <= int(wanted) <= MAX_THREADS:
+        if not (wanted.isascii() and wanted.isdigit()) or not 1 <= int(wanted) <= MAX_THREADS:
             message = f"FNX_NUM_THREADS={wanted!r}: expected a number from 1 to {MAX_THREADS}"
             raise ValueError(message)
         return int(wanted)

@@ -196,6 +196,8 @@ def linked(base: Any, earlier: Any) -> Any:
         earlier = convert(earlier, dtype=aval.dtype)
     moved = adapt(earlier, aval.shape, reduce_sum)
     if aval.dtype in FLOATS:
+        count = aval_of(earlier).size // max(aval.size, 1)
+        moved = moved if count < 2 else mul(moved, 1 / count)  # a mean: small
         return add(base, mul(sin(moved), 0.0625))
     return add(base, and_(moved, 1))
 

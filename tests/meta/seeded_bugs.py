@@ -79,7 +79,7 @@ class Collector:
     """
 
     def __init__(self, through: Sequence[str]) -> None:
-        self.through, self.failed, self.ran = set(through), [], 0
+        self.through, self.failed, self.broken, self.ran = set(through), [], [], 0
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Choose and order the laws."""
@@ -99,9 +99,9 @@ class Collector:
             self.failed.append(report.nodeid)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """A module that cannot be imported is a failure too."""
+        """A module of laws that cannot be imported says nothing about the bug."""
         if report.failed:
-            self.failed.append(report.nodeid)
+            self.broken.append(report.nodeid)
 
 
 def child(number: int, result: Path) -> None:
@@ -113,8 +113,8 @@ def child(number: int, result: Path) -> None:
         most = "--maxfail=8" if through else "--maxfail=1"
         quiet = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--no-header", "--tb=no", most]
         status = pytest.main([*quiet, *LAWS], plugins=[collector])
-        if not collector.failed and (status != pytest.ExitCode.OK or not collector.ran):
-            sys.exit(f"the laws did not run: {status!r}")
+        if collector.broken or not collector.ran:
+            sys.exit(f"the laws did not run: {status!r} {collector.broken}")
         result.write_text(json.dumps({"failed": collector.failed, "ran": collector.ran}))
         if collector.failed:
             return
@@ -136,9 +136,13 @@ class Verdict:
 
 
 def judge(number: int) -> Verdict:
-    """Run one bug's process; once more, if no law ran (a file was being written, say)."""
-    verdict = attempt(number)
-    return attempt(number) if verdict.note.startswith("no result") else verdict
+    """Run one bug's process; again, if the laws did not run (a file was being written, say)."""
+    for _ in range(3):
+        verdict = attempt(number)
+        if not verdict.note.startswith("no result"):
+            break
+        time.sleep(20)
+    return verdict
 
 
 def attempt(number: int) -> Verdict:

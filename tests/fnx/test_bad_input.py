@@ -42,6 +42,12 @@ HERE = "test_bad_input.py"
         (FnxTypeError, r"got f32\[\]", lambda: fnx.grad(lambda x: x.sum(), has_aux=True)(X)),
         (ValueError, "argnums='0'", lambda: fnx.grad(lambda x: x.sum(), argnums="0")(X)),
         (FnxTypeError, "einsum takes subscripts", lambda: fnp.einsum("ij->ij")),
+        (FnxTypeError, "int8 cannot count", lambda: fnp.argmax(fnp.arange(129), dtype="int8")),
+        (
+            FnxTypeError,
+            "int32 cannot count",
+            lambda: fnx.jit(lambda x: fnp.argmin(fnp.broadcast_to(x, (2**31 + 1,))))(1.0),
+        ),
         (FnxTypeError, "is an integer", lambda: fnx.lax.dynamic_slice(X, (0.0, 0), (1, 1))),
     ],
 )
@@ -84,3 +90,7 @@ def test_avals_are_one_object_after_copies():
     assert copy.deepcopy(aval) is aval
     assert pickle.loads(pickle.dumps(aval)) is aval
     assert Aval.of((2, 3), "float32") is aval
+
+
+def test_the_last_index_that_a_dtype_holds():
+    assert int(fnp.argmax(fnp.arange(128), dtype="int8")) == 127

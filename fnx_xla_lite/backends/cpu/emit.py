@@ -18,6 +18,7 @@ from llvmlite import ir
 from fnx_xla_lite.backends.cpu.cost import nanoseconds, product_nanoseconds
 from fnx_xla_lite.backends.cpu.emit_facts import Facts
 from fnx_xla_lite.backends.cpu.emit_loops import emit_body
+from fnx_xla_lite.backends.cpu.emit_prefetch import rows_ahead
 from fnx_xla_lite.backends.cpu.emit_scope import Lanes, Scope
 from fnx_xla_lite.backends.cpu.emit_types import I64, POINTER, memory_type, stack
 from fnx_xla_lite.backends.cpu.expand import expand_matmul
@@ -63,6 +64,7 @@ def _emit_nest(module: ir.Module, kernel: loops.Kernel, target: Target, name: st
     scratch_bytes = _scratch_bytes(kernel)
     builder = ir.IRBuilder(function.append_basic_block("entry"))
     scope = Scope(facts, builder)
+    scope.ahead = rows_ahead(facts, prefix, body)
     tasks = math.prod(loop.extent for loop in prefix)
     if tasks:
         _bind_buffers(scope, kernel, function, on_stack=scratch_bytes <= _STACK_SCRATCH)

@@ -169,14 +169,21 @@ class Facts:
             found = self._lanes[id(loop)] = self._choose_lanes(loop)
         return found
 
-    def _choose_lanes(self, loop: loops.Loop) -> int:
-        weights = [_Weight(self, loop.var)]
+    def weight(self, loop: loops.Loop) -> int:
+        """About how many instructions one iteration of a vector loop takes."""
+        return self._weigh(loop).total
+
+    def _weigh(self, loop: loops.Loop) -> _Weight:
+        weight = _Weight(self, loop.var)
         for statement in _statements(loop.body):
             for expr in _expressions(statement):
-                weights[0].add(expr)
+                weight.add(expr)
             if isinstance(statement, loops.Store):
-                weights[0].see_memory(statement.buffer, statement.indices)
-        weight = weights[0]
+                weight.see_memory(statement.buffer, statement.indices)
+        return weight
+
+    def _choose_lanes(self, loop: loops.Loop) -> int:
+        weight = self._weigh(loop)
         unit = max(self.target.vector_bytes // weight.widest, 1)
         if loop.extent == 1 or unit == 1:
             return 0
@@ -268,6 +275,21 @@ def _buffers(body: tuple[loops.Stmt, ...]) -> Iterator[str]:
             yield from _loaded_by_indices(statement.indices)
         for expr in _expressions(statement):
             yield from _loaded(expr)
+
+
+def expressions(body: tuple[loops.Stmt, ...]) -> Iterator[loops.Expr]:
+    """The values that statements compute, those of inner loops included."""
+    for statement in _statements(body):
+        yield from _expressions(statement)
+
+
+def loads_of(expr: loops.Expr) -> Iterator[loops.Load]:
+    """The loads inside an expression, without those that indices or guards depend on."""
+    if isinstance(expr, loops.Load):
+        yield expr
+    elif isinstance(expr, loops.Apply):
+        for arg in expr.args:
+            yield from loads_of(arg)
 
 
 def _loaded(expr: loops.Expr) -> Iterator[str]:

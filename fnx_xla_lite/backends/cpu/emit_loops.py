@@ -20,6 +20,7 @@ from fnx_xla_lite.backends.cpu.emit_extremum import OPS as EXTREMA
 from fnx_xla_lite.backends.cpu.emit_extremum import extend, finish, is_partial, start
 from fnx_xla_lite.backends.cpu.emit_facts import variables
 from fnx_xla_lite.backends.cpu.emit_memory import emit_store, lane_numbers
+from fnx_xla_lite.backends.cpu.emit_prefetch import emit_prefetches
 from fnx_xla_lite.backends.cpu.emit_scope import Accumulator, Lanes, Scope
 from fnx_xla_lite.backends.cpu.emit_types import (
     I1,
@@ -206,6 +207,8 @@ def _enter(
     if lanes:
         scope.lanes = Lanes(loop.var, lanes, scope.current, mask)
     scope.bind(loop.var, index)
+    if lanes and mask is None and id(loop) in scope.ahead:
+        emit_prefetches(scope, scope.ahead[id(loop)], lanes)
     with scope.changing(scope.facts.body_effects(loop.body).changed):
         emit_body(scope, loop.body)
 

@@ -76,6 +76,18 @@ def emit_store(scope: Scope, store: loops.Store, value: ir.Value, emit: EmitExpr
     scope.forget(store.buffer)
 
 
+def prefetch(scope: Scope, load: loops.Load, elements: int) -> None:
+    """Ask for the line that is ``elements`` after the load's first lane; never faults."""
+    place = _place(scope, load.buffer, load.indices, _no_data)
+    address = _shifted(scope.builder, place.address, memory_type(load.dtype), elements)
+    read, near, data = (ir.Constant(I32, n) for n in (0, 3, 1))
+    _call(scope.builder, "llvm.prefetch.p0", ir.VoidType(), [address, read, near, data])
+
+
+def _no_data(scope: Scope, expr: loops.Expr) -> ir.Value:
+    raise AssertionError("a prefetched index is affine")
+
+
 def _store_lanes(scope: Scope, place: Place, raw: ir.Value, kind: ir.Type, align: int) -> None:
     builder, mask = scope.builder, scope.mask
     if place.scattered is None and place.step == 1:

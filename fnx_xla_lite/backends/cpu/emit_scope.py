@@ -60,6 +60,7 @@ class Scope:
         self.level_of: dict[str, int] = {}
         self.extents: dict[str, int] = {}
         self.accumulators: dict[str, Accumulator] = {}
+        self.ahead: dict[int, tuple[tuple[loops.Load, int], ...]] = {}
 
     @property
     def builder(self) -> ir.IRBuilder:

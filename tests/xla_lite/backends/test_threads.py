@@ -142,7 +142,13 @@ def test_get_threads_gives_back_what_was_set():
 
 
 @pytest.mark.parametrize(
-    ("value", "expected"), [("3", "3"), ("zero", "expected a number"), ("0", "expected a number"), ("²", "expected a number")]
+    ("value", "expected"),
+    [
+        ("3", "3"),
+        ("zero", "expected a number"),
+        ("0", "expected a number"),
+        ("²", "expected a number"),
+    ],
 )
 def test_environment_sets_the_default(value, expected):
     code = "from fnx_xla_lite.backends.cpu.threads import get_threads; print(get_threads())"

@@ -153,9 +153,7 @@ class Program:
             values += [np.asarray(x) for x in replace(step, wrapper="plain")(values)]
         values += [x.value for x in self._drawn() if x.value is not None]
         dtypes = {x.dtype for x in values}
-        longest = max([x.size for x in values], default=0)
-        many = 10 if longest > 200 else 1  # long sums round more
-        return many * max([TOLERANCES.get(dtype, 0.0) for dtype in dtypes])
+        return max([TOLERANCES.get(dtype, 0.0) for dtype in dtypes])
 
     def _drawn(self) -> list[Operand]:
         return [x for step in self.steps for x in step.operands]

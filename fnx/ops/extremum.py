@@ -16,6 +16,19 @@ from fnx.ops.layout import kept_batch_axis, shifted
 from fnx.ops.precision import SMALL_FLOATS, dtype_in_hlo, highest, lowest
 
 
+def _better(direction: str) -> Callable[..., tuple[Any, Any]]:
+    """The better of two (value, index) pairs, in HLO; in either order the result is the same."""
+
+    def better(b: Any, best: Any, at: Any, x: Any, i: Any) -> tuple[Any, Any]:
+        x_is_nan, best_is_nan = b.compare(x, x, "NE"), b.compare(best, best, "NE")
+        wins = b.or_(b.compare(x, best, direction), b.and_(x_is_nan, b.not_(best_is_nan)))
+        ties = b.or_(b.compare(x, best, "EQ"), b.and_(x_is_nan, best_is_nan))
+        wins = b.or_(wins, b.and_(ties, b.compare(i, at, "LT")))
+        return b.select(wins, x, best), b.select(wins, i, at)
+
+    return better
+
+
 def _arg_extremum(name: str, direction: str, identity: Callable[[np.dtype], Any]) -> Primitive:
     """``argmax`` or ``argmin``: NaN counts as the extremum, the first of equal ones is taken."""
 
@@ -40,21 +53,13 @@ def _arg_extremum(name: str, direction: str, identity: Callable[[np.dtype], Any]
         outs = bind(primitive, inputs[0], axis=place, index_dtype=index_dtype)
         return outs, (kept_batch_axis((axis,), axes[0]),)
 
-    def better(b: Any, best: Any, at: Any, x: Any, i: Any) -> tuple[Any, Any]:
-        """The better of two (value, index) pairs; in either order the result is the same."""
-        x_is_nan, best_is_nan = b.compare(x, x, "NE"), b.compare(best, best, "NE")
-        wins = b.or_(b.compare(x, best, direction), b.and_(x_is_nan, b.not_(best_is_nan)))
-        ties = b.or_(b.compare(x, best, "EQ"), b.and_(x_is_nan, best_is_nan))
-        wins = b.or_(wins, b.and_(ties, b.compare(i, at, "LT")))
-        return b.select(wins, x, best), b.select(wins, i, at)
-
     def lower(b: Any, x: Any, *, axis: int, index_dtype: np.dtype) -> tuple[Any]:
         if x.type.dtype.startswith(("bf", "f8", "f16")):
             x = b.convert(x, "f32")
         index = b.iota(x.type.shape, index_dtype, axis)
         first = b.constant(identity(dtype_in_hlo(x)), dtype=x.type.dtype)
         zero = b.constant(0, dtype=index_dtype)
-        _, place = b.reduce_multi((x, index), (first, zero), (axis,), better)
+        _, place = b.reduce_multi((x, index), (first, zero), (axis,), _better(direction))
         return (place,)
 
     primitive = Primitive(

@@ -1,4 +1,4 @@
-"""House rule 9: small and plain. Tables and façades are exempt by name."""
+"""House rule 9: small and plain. No file is exempt."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted([*ROOT.glob("fnx/**/*.py"), *ROOT.glob("fnx_xla_lite/**/*.py")])
 LONGEST_FILE = 420
 LONGEST_FUNCTION = 60
-EXEMPT_FILES = {"fnx/lax.py"}  # a façade
 FORBIDDEN_NAMES = {"utils.py", "common.py", "misc.py", "helpers.py"}
 
 
@@ -29,8 +28,7 @@ def test_file_is_small_and_says_what_it_is(path: Path) -> None:
     tree = ast.parse(text)
     assert ast.get_docstring(tree), "a module opens with one line that says what it is"
     assert path.name not in FORBIDDEN_NAMES
-    if str(path.relative_to(ROOT)) not in EXEMPT_FILES:
-        assert text.count("\n") <= LONGEST_FILE
+    assert text.count("\n") <= LONGEST_FILE
     long = [
         f"{node.name}: {code_lines(node)} lines"
         for node in ast.walk(tree)

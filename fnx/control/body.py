@@ -10,7 +10,8 @@ from fnx.core.avals import Aval
 from fnx.core.evaluate import evaluate
 from fnx.core.ir import Jaxpr
 from fnx.core.primitive import Linear
-from fnx.transforms.transpose import transpose_flat
+from fnx.transforms.masks import Masks
+from fnx.transforms.transpose import transpose_masked
 
 Values = tuple[Any, ...]
 Body = Jaxpr | Callable[..., Sequence[Any]]
@@ -28,10 +29,14 @@ def type_of_body(*avals: Aval, body: Body, **_: Any) -> tuple[Aval, ...]:
     return tuple([a.aval for a in body.outputs])
 
 
-def transpose_body(cts: Values, inputs: Values, *, body: Body, **_: Any) -> Values:
-    """Transpose rule of a primitive whose body is linear in the unknown inputs."""
+def transpose_body(
+    cts: Values, inputs: Values, *, masks: Masks, body: Body, **_: Any
+) -> tuple[Values, Masks]:
+    """Transpose rule, with masks, of a primitive whose body is linear in the unknown inputs."""
     assert isinstance(body, Jaxpr), "only jaxprs are recorded"
-    return tuple(transpose_flat(body, [isinstance(x, Linear) for x in inputs], inputs, cts))
+    linear = [isinstance(x, Linear) for x in inputs]
+    found, found_masks = transpose_masked(body, linear, inputs, cts, masks)
+    return tuple(found), found_masks
 
 
 def lower_body(b: Any, *operands: Any, body: Body, **_: Any) -> Values:

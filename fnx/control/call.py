@@ -7,6 +7,7 @@ that is jitted stays jitted under every transform, and each derived program is c
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -21,7 +22,8 @@ from fnx.core.trace import bind, current_trace
 from fnx.errors import FnxTypeError
 from fnx.transforms.jvp import jvp_jaxpr
 from fnx.transforms.linearize import LinearizedJaxpr, linearize_jaxpr
-from fnx.transforms.transpose import transpose_jaxpr
+from fnx.transforms.masks import Mask, Masks, read_masks
+from fnx.transforms.transpose import TransposedJaxpr, transpose_jaxpr
 from fnx.transforms.vmap import vmap_jaxpr
 
 Values = tuple[Any, ...]
@@ -140,20 +142,47 @@ def _split(
 
 
 def _transpose(
-    cts: Values, inputs: Values, *, jaxpr: Jaxpr, name: str, donated: tuple[bool, ...], inline: bool
-) -> Values:
+    cts: Values,
+    inputs: Values,
+    *,
+    masks: Masks,
+    jaxpr: Jaxpr,
+    name: str,
+    inline: bool,
+    **_: Any,
+) -> tuple[Values, Masks]:
     linear = tuple([isinstance(x, Linear) for x in inputs])
     active = tuple([ct is not None for ct in cts])
-    closed, nonzero = derived(
+    masked = tuple([mask is not None for mask in masks])
+    transposed, closed, closed_masks = derived(
         jaxpr,
-        ("transpose", linear, active),
-        functools.partial(_close_first, transpose_jaxpr, jaxpr, linear, active),
+        ("transpose", linear, active, masked),
+        functools.partial(_transpose_and_close, jaxpr, linear, active, masked),
     )
-    known = [x for x in inputs if not isinstance(x, Linear)]
-    given = [ct for ct in cts if ct is not None]
-    found = iter(_call_like("transpose", name, inline, closed, *known, *given))
-    marks = iter(nonzero)
-    return tuple([next(found) if is_linear and next(marks) else None for is_linear in linear])
+    given = [x for x in inputs if not isinstance(x, Linear)]
+    given += [ct for ct in cts if ct is not None] + read_masks(masks)
+    found = iter(_call_like("transpose", name, inline, closed, *given))
+    marks, has_mask = iter(transposed.nonzero), iter(transposed.masked)
+    all_masks = functools.cache(
+        functools.partial(_call_like, "masks", name, inline, closed_masks, *given)
+    )
+    numbers = itertools.count()
+    own_masks = [
+        _mask_number(all_masks, next(numbers)) if is_linear and next(has_mask) else None
+        for is_linear in linear
+    ]
+    return tuple([next(found) if lin and next(marks) else None for lin in linear]), own_masks
+
+
+def _transpose_and_close(
+    jaxpr: Jaxpr, linear: tuple[bool, ...], active: tuple[bool, ...], masked: tuple[bool, ...]
+) -> tuple[TransposedJaxpr, tuple[Jaxpr, Values], tuple[Jaxpr, Values]]:
+    transposed = transpose_jaxpr(jaxpr, linear, active, masked)
+    return transposed, close(transposed.jaxpr), close(transposed.masks)
+
+
+def _mask_number(all_masks: Callable[[], Values], number: int) -> Mask:
+    return lambda: all_masks()[number]
 
 
 def _batch(
@@ -209,4 +238,5 @@ jit_p = Primitive(
     batch=_batch,
     lower=lambda b, *operands, jaxpr, **_: tuple(lower_eqns(b, jaxpr, (), operands)),
     split=_split,
+    carries_masks=True,
 )

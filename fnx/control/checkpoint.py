@@ -17,7 +17,8 @@ from fnx.core.primitive import Linear, Primitive
 from fnx.core.trace import bind
 from fnx.transforms.jvp import jvp_flat
 from fnx.transforms.linearize import linearize_flat, split_by_jvp
-from fnx.transforms.transpose import transpose_flat
+from fnx.transforms.masks import Masks
+from fnx.transforms.transpose import transpose_masked
 from fnx.transforms.vmap import vmap_flat, vmap_jaxpr
 from fnx.transforms.zeros import instantiate, is_differentiable
 
@@ -75,6 +76,7 @@ checkpoint_p = Primitive(
     numpy=lambda xp, *xs, body: tuple(call_body(body, *xs)),
     jvp=_jvp,
     transpose=transpose_body,
+    carries_masks=True,
     batch=_batch,
     lower=lower_body,
     split=_split,
@@ -98,17 +100,21 @@ def _linear_type(*avals: Aval, body: Jaxpr, active: tuple[bool, ...]) -> tuple[A
 
 
 def _linear_transpose(
-    cts: Values, inputs: Values, *, body: Jaxpr, active: tuple[bool, ...]
-) -> Values:
+    cts: Values, inputs: Values, *, masks: Masks, body: Jaxpr, active: tuple[bool, ...]
+) -> tuple[Values, Masks]:
     """Run the function again, now with residuals, and pull the cotangents back."""
     primals = inputs[: len(active)]
     assert not any(isinstance(x, Linear) for x in primals)
     _, linear, out_active = linearize_flat(functools.partial(evaluate, body), primals, active)
-    given = iter(cts)
-    full = [next(given) if is_differentiable(a.aval) else None for a in body.outputs]
-    used = [ct for ct, is_used in zip(full, out_active, strict=True) if is_used]
-    marks = [True] * len(linear.inputs)
-    return (None,) * len(primals) + tuple(transpose_flat(linear, marks, [None] * len(marks), used))
+    given = iter(zip(cts, masks, strict=True))
+    nothing = (None, None)
+    full = [next(given) if is_differentiable(a.aval) else nothing for a in body.outputs]
+    used = [pair for pair, is_used in zip(full, out_active, strict=True) if is_used]
+    marks, unknown = [True] * len(linear.inputs), [None] * len(linear.inputs)
+    found, found_masks = transpose_masked(
+        linear, marks, unknown, [ct for ct, _ in used], [mask for _, mask in used]
+    )
+    return (None,) * len(primals) + tuple(found), [None] * len(primals) + found_masks
 
 
 def _linear_jvp(
@@ -151,6 +157,7 @@ checkpoint_linear_p = Primitive(
     numpy=lambda xp, *xs, body, active: tuple(_tangents(body, active, *xs)),
     jvp=_linear_jvp,
     transpose=_linear_transpose,
+    carries_masks=True,
     batch=_linear_batch,
     lower=_linear_lower,
     split=_linear_split,

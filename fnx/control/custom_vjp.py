@@ -230,6 +230,7 @@ custom_vjp_p = Primitive(
     numpy=lambda xp, *xs, body, **_: tuple(call_body(body, *xs)),
     jvp=_jvp,
     transpose=transpose_body,
+    carries_masks=True,
     batch=_batch,
     lower=lower_body,
     split=_jvp,

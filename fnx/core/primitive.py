@@ -12,7 +12,9 @@ jvp
 transpose
     ``transpose(cts, inputs, **params) -> input_cts``. ``inputs[i]`` is a ``Linear(aval)`` where the
     operation is linear in it, and a value elsewhere; the result is ``None`` for values and for
-    zeros. ``cts`` may hold ``None``.
+    zeros. ``cts`` may hold ``None``. With ``carries_masks``, for primitives that hold jaxprs:
+    ``transpose(cts, inputs, masks=masks, **params) -> (input_cts, input_masks)``, with the masks of
+    `fnx.transforms.masks`.
 batch
     ``batch(inputs, axes, size, **params) -> (outs, out_axes)``; an axis is ``None`` for an unmapped
     value. At least one is mapped.
@@ -26,6 +28,8 @@ split
 
 Rules call operations (``mul(t, cos(x))``), never infix operators, so that ``fnx.ops`` does not
 depend on ``fnx.numpy``.
+
+A *pointwise* primitive computes element ``i`` of its result from elements ``i`` of its operands.
 """
 
 from __future__ import annotations
@@ -72,6 +76,8 @@ class Primitive:
     batch: Callable[..., tuple[tuple[Any, ...], tuple[int | None, ...]]]
     lower: Callable[..., tuple[Any, ...]]
     split: Callable[..., tuple[tuple[Any, ...], tuple[Any, ...]]] | None = None
+    carries_masks: bool = False
+    pointwise: bool = False
 
     def __post_init__(self) -> None:
         if self.name in REGISTRY:

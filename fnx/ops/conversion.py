@@ -55,6 +55,7 @@ convert_p = Primitive(
     transpose=_convert_transpose,
     batch=lambda *args, **params: batch_elementwise(convert_p, *args, **params),
     lower=lambda b, x, *, dtype, weak: (b.convert(x, dtype),),
+    pointwise=True,
 )
 
 

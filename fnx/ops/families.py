@@ -71,6 +71,7 @@ def elementwise(
         transpose=_transpose_each(transpose),
         batch=lambda *args, **params: batch_elementwise(primitive, *args, **params),
         lower=lambda b, *xs, **params: (lower(b, *with_equal_shapes(b, xs), **params),),
+        pointwise=True,
     )
     return primitive
 

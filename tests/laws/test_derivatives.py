@@ -163,8 +163,8 @@ def test_transposing_twice_is_the_identity(name, recipe):
     residuals = [next(rest) if i is None else known[i] for i in parts.residuals]
     fixed = [False] * len(residuals)
     expected = evaluate(verify(parts.linear), *residuals, *t)
-    back, nonzero = transpose_jaxpr(parts.linear, fixed + [True] * len(t))
-    again, active = transpose_jaxpr(back, fixed + [True] * len(expected), [True] * sum(nonzero))
+    back, nonzero, *_ = transpose_jaxpr(parts.linear, fixed + [True] * len(t))
+    again, active, *_ = transpose_jaxpr(back, fixed + [True] * len(expected), [True] * sum(nonzero))
     given_ts = [x for x, is_used in zip(t, nonzero, strict=True) if is_used]
     found = iter(evaluate(verify(again), *residuals, *given_ts))
     pairs = zip(active, expected, strict=True)
@@ -194,7 +194,7 @@ def check_transpose(program, places, seed):
         zeroed[i] = np.zeros_like(args[i])
     (y,), (offset,) = program(*args), program(*zeroed)
     (ct,) = directions(np.random.default_rng(seed), [np.asarray(y)])
-    back, nonzero = transpose_jaxpr(jaxpr, [i in places for i in range(len(args))])
+    back, nonzero, *_ = transpose_jaxpr(jaxpr, [i in places for i in range(len(args))])
     known = [x for i, x in enumerate(args) if i not in places]
     found = iter(evaluate(verify(back), *known, ct))
     cts = [next(found) if is_nonzero else None for is_nonzero in nonzero]

@@ -146,7 +146,7 @@ def test_grad_of_a_drawn_program_is_what_evaluate_of_its_transpose_gives():
     program = Recipe(3).program("mul", FLOAT64_ONLY).without_wrappers()
     jaxpr = make_jaxpr(lambda *xs: program.at(xs))(*program.point)
     marks = [True] + [False] * (len(program.point) - 1)
-    back, _ = transpose_jaxpr(jaxpr, marks)
+    back, _, *_ = transpose_jaxpr(jaxpr, marks)
     ct = np.ones(jaxpr.outputs[0].aval.shape)
     (found,) = evaluate(back, *program.point[1:], ct)
     total = lambda x: np.ones(()) * 0 + _total(program.at((x, *program.point[1:]))[0])

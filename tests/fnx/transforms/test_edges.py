@@ -55,10 +55,10 @@ def test_zero_cotangents_cost_nothing():
     linear = parse(
         "{ lambda ; a:f64[3] t:f64[3]. let c:f64[3] = mul a t d:f64[3] = neg t in (c, d, a) }"
     )
-    back, nonzero = transpose_jaxpr(linear, [False, True], [True, False, False])
+    back, nonzero, *_ = transpose_jaxpr(linear, [False, True], [True, False, False])
     assert [eqn.primitive.name for eqn in back.eqns] == ["mul"]
     assert nonzero == [True]
-    nothing, nonzero = transpose_jaxpr(linear, [False, True], [False, False, True])
+    nothing, nonzero, *_ = transpose_jaxpr(linear, [False, True], [False, False, True])
     assert (nothing.outputs, nonzero) == ((), [False])
 
 

@@ -111,6 +111,6 @@ def test_transforms_of_jaxprs_verify_and_agree(f, x, t):
     if parts.active[0]:
         close(evaluate(verify(parts.linear), *residuals, t)[0], jvp(f, (x,), (t,))[1])
         marks = [False] * len(residuals) + [True]
-        back, nonzero = transpose_jaxpr(parts.linear, marks)
+        back, nonzero, *_ = transpose_jaxpr(parts.linear, marks)
         if nonzero[0]:
             close(evaluate(verify(back), *residuals, t)[0], vjp(f, x)[1](t)[0])

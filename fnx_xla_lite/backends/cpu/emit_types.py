@@ -2,7 +2,9 @@
 
 ``bf16``, ``f16`` and the ``f8`` types are computed on as ``f32`` and rounded after every operation;
 ``i1`` takes one byte in memory and one bit in a register. A value is a scalar or a vector of lanes;
-every function here takes either.
+every function here takes either. In memory the narrow floats are integers, ``f16`` too: where a
+vector of ``half`` is put together lane by lane, LLVM 22 emits a blend whose immediate its
+instruction tuning cannot read without optimisation (llvm-project#178883), and aborts.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ _REGISTER = {
     "ui8": I8, "ui16": I16, "ui32": I32, "ui64": I64,
     "f8E4M3FN": F32, "f8E5M2": F32, "f16": F32, "bf16": F32, "f32": F32, "f64": F64,
 }  # fmt: skip
-_MEMORY = _REGISTER | {"i1": I8, "f8E4M3FN": I8, "f8E5M2": I8, "f16": F16, "bf16": I16}
+_MEMORY = _REGISTER | {"i1": I8, "f8E4M3FN": I8, "f8E5M2": I8, "f16": I16, "bf16": I16}
 
 
 def register_dtype(dtype: str) -> str:
@@ -105,7 +107,7 @@ def from_memory(builder: ir.IRBuilder, raw: ir.Value, dtype: str) -> ir.Value:
     if dtype == "i1":
         return builder.icmp_unsigned("!=", raw, constant(raw.type, 0))
     if dtype == "f16":
-        return builder.fpext(raw, vector_of(F32, lanes))
+        return builder.fpext(builder.bitcast(raw, vector_of(F16, lanes)), vector_of(F32, lanes))
     if dtype == "bf16":
         bits = builder.zext(raw, vector_of(I32, lanes))
         return builder.bitcast(builder.shl(bits, constant(bits.type, 16)), vector_of(F32, lanes))
@@ -125,7 +127,7 @@ def to_memory(builder: ir.IRBuilder, value: ir.Value, dtype: str) -> ir.Value:
     if dtype == "i1":
         return builder.zext(value, vector_of(I8, lanes))
     if dtype == "f16":
-        return builder.fptrunc(value, vector_of(F16, lanes))
+        return builder.bitcast(builder.fptrunc(value, vector_of(F16, lanes)), vector_of(I16, lanes))
     if dtype == "bf16":
         bits = builder.bitcast(value, vector_of(I32, lanes))
         return builder.trunc(builder.lshr(bits, constant(bits.type, 16)), vector_of(I16, lanes))

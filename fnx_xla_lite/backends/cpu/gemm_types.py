@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from llvmlite import ir
 
-from fnx_xla_lite.backends.cpu.emit_types import from_memory
+from fnx_xla_lite.backends.cpu.emit_types import NARROW_FLOATS, from_memory
 
 STORAGE = {
     "f64": ir.DoubleType(),
     "f32": ir.FloatType(),
-    "f16": ir.HalfType(),
+    "f16": ir.IntType(16),
     "bf16": ir.IntType(16),
     "i1": ir.IntType(8),
     "f8E4M3FN": ir.IntType(8),
@@ -54,14 +54,7 @@ def widen(builder: ir.IRBuilder, value: ir.Value, source: str, target: str) -> i
         return value
     lanes = value.type.count if isinstance(value.type, ir.VectorType) else 0
     goal = vector_of(STORAGE[target], lanes)
-    if source == "bf16":
-        # A bf16 is the upper half of an f32.
-        bits = builder.zext(value, vector_of(INT32, lanes))
-        shift = ir.Constant(INT32, 16)
-        bits = builder.shl(bits, splat_constant(shift, lanes))
-        value = builder.bitcast(bits, vector_of(ir.FloatType(), lanes))
-        return value if target == "f32" else builder.fpext(value, goal)
-    if source.startswith("f8"):
+    if source in NARROW_FLOATS:
         value = from_memory(builder, value, source)
         return value if target == "f32" else builder.fpext(value, goal)
     if source in FLOATS:

@@ -85,7 +85,7 @@ def reinterpret(x: Lanes, source: str, target: str) -> Lanes:
     builder = x.builder
     raw = to_memory(builder, x.value, source)
     stored = bit_width(target) if target != "i1" else 8
-    lane = {"f32": FLOAT, "f64": DOUBLE, "f16": ir.HalfType()}.get(target, ir.IntType(stored))
+    lane = {"f32": FLOAT, "f64": DOUBLE}.get(target, ir.IntType(stored))
     assert bit_width(source) == bit_width(target), f"bitcast of {source} to {target}"
     kind = with_element(x.type, lane)
     cast = raw if raw.type == kind else builder.bitcast(raw, kind)

@@ -356,11 +356,12 @@ def _guarded(array: np.ndarray, at_end: bool) -> tuple[np.ndarray, mmap.mmap]:
     return copy, memory
 
 
-@pytest.mark.skipif(target.host().name != "avx512", reason="runs AVX2 code on an AVX-512 processor")
+@pytest.mark.skipif(target.host().name not in ("avx512", "avx2"), reason="runs AVX2 code")
 @pytest.mark.parametrize("case", [
     Case(29, 45, 31), Case(101, 70, 97, rhs="T"), Case(70, 75, 66, lhs="T", relu=True),
     Case(1, 37, 50, rhs="T"),
     Case(19, 37, 23, dtype="f64"), Case(20, 33, 17, source="bf16"),
+    Case(20, 33, 17, rhs="T", source="f16"), Case(70, 75, 66, rhs="T", source="f16"),
 ], ids=str)  # fmt: skip
 def test_avx2_code(case):
     check(case, target.AVX2)

@@ -18,12 +18,14 @@ from fnx.api import hessian as hessian
 from fnx.api import jacfwd as jacfwd
 from fnx.api import jacrev as jacrev
 from fnx.api import jvp as jvp
+from fnx.api import linear_transpose as linear_transpose
 from fnx.api import linearize as linearize
 from fnx.api import make_jaxpr as make_jaxpr
 from fnx.api import value_and_grad as value_and_grad
 from fnx.api import vjp as vjp
 from fnx.api import vmap as vmap
 from fnx.core.array import Array as Array
+from fnx.core.avals import ShapeDtypeStruct as ShapeDtypeStruct
 
 if TYPE_CHECKING:
     from fnx import data as data

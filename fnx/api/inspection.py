@@ -8,9 +8,7 @@ from typing import Any
 
 from fnx import tree
 from fnx.api.arguments import F
-from fnx.core.avals import Aval
-from fnx.core.eager import aval_of
-from fnx.core.flatten import FlatFunction
+from fnx.core.flatten import FlatFunction, as_aval
 from fnx.core.ir import Jaxpr
 from fnx.core.trace import trace
 
@@ -19,7 +17,8 @@ def make_jaxpr(f: F, static_argnums: int | Sequence[int] = (), return_shape: boo
     """A function of the same arguments that returns the jaxpr of ``f``.
 
     Args:
-        f: what to trace; its arguments can be arrays, numbers, or avals such as ``f32[3]``.
+        f: what to trace; its arguments can be arrays, numbers, or `ShapeDtypeStruct`
+            objects.
         static_argnums: positional arguments that are given to ``f`` as they are.
         return_shape: return ``(jaxpr, shapes)``, with `eval_shape`'s result.
 
@@ -44,11 +43,11 @@ def eval_shape(f: F, *args: Any, **kwargs: Any) -> Any:
 
     Args:
         f: the function.
-        *args: arrays, numbers, or avals.
+        *args: arrays, numbers, or `ShapeDtypeStruct` objects.
         **kwargs: the same.
 
     Returns:
-        A pytree of avals, which have ``shape`` and ``dtype``.
+        A pytree of `ShapeDtypeStruct` objects.
 
     >>> import numpy as np
     >>> eval_shape(lambda x: x * 2.0, np.ones((2, 3)))
@@ -70,4 +69,4 @@ def _trace(
 
     leaves, in_tree = tree.flatten((dynamic, kwargs))
     flat = FlatFunction(with_static, in_tree)
-    return trace(flat, [x if isinstance(x, Aval) else aval_of(x) for x in leaves]), flat
+    return trace(flat, [as_aval(x) for x in leaves]), flat

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,16 @@ from fnx.core.dtypes import dtype_name
 class Aval:
     """A shape and a dtype; a weak dtype came from a Python scalar and gives way in promotion.
 
-    Avals are interned: equal avals are the same object, so signatures compare by identity.
+    Avals are interned: equal avals are the same object, so signatures compare by identity. Users
+    know this class as ``fnx.ShapeDtypeStruct``: what stands for an array where only its shape and
+    dtype matter.
 
-    >>> Aval.of((3, 4), np.float32)
+    Args:
+        shape: number of elements along each axis.
+        dtype: type of the elements.
+        weak_type: whether the dtype gives way in promotion.
+
+    >>> Aval((3, 4), np.float32)
     f32[3,4]
     """
 
@@ -24,6 +32,10 @@ class Aval:
     shape: tuple[int, ...]
     dtype: np.dtype
     weak: bool
+
+    def __new__(cls, shape: Sequence[int], dtype: object, weak_type: bool = False) -> Aval:
+        """The aval with this shape and dtype."""
+        return Aval.of(tuple(shape), dtype, weak_type)
 
     @staticmethod
     def of(shape: tuple[int, ...], dtype: object, weak: bool = False) -> Aval:
@@ -54,6 +66,8 @@ class Aval:
         weak = "~" if self.weak else ""
         return f"{dtype_name(self.dtype)}{weak}[{','.join(map(str, self.shape))}]"
 
+
+ShapeDtypeStruct = Aval  # under JAX's name
 
 _avals: dict[tuple[tuple[int, ...], np.dtype, bool], Aval] = {}
 

@@ -11,7 +11,7 @@ from typing import Any
 from fnx import tree
 from fnx.core.array import Array
 from fnx.core.avals import Aval
-from fnx.core.eager import as_array, is_value, not_a_value
+from fnx.core.eager import as_array, aval_of, is_value, not_a_value
 from fnx.core.ir import Jaxpr
 from fnx.core.sources import user_source
 from fnx.core.trace import Tracer, trace
@@ -71,6 +71,19 @@ def as_value(x: object) -> Array | Tracer:
         raise not_a_value(x)
     array = as_array(x)
     return as_array(array._buffer.copy()) if array._buffer is x else array
+
+
+def as_aval(x: object) -> Aval:
+    """The aval of a leaf that is traced but not computed: of a value, or whatever has both parts.
+
+    Raises:
+        FnxTypeError: if it has no shape or no dtype.
+    """
+    if isinstance(x, Aval):
+        return x
+    if not is_value(x) and hasattr(x, "shape") and hasattr(x, "dtype"):
+        return Aval.of(tuple(x.shape), x.dtype, bool(getattr(x, "weak_type", False)))
+    return aval_of(x)
 
 
 def close(jaxpr: Jaxpr) -> tuple[Jaxpr, tuple[Any, ...]]:

@@ -19,6 +19,7 @@ FACADES = (
 )  # fmt: skip
 
 NAMES = [
+    "ShapeDtypeStruct", "linear_transpose",
     "Array", "checkpoint", "custom_jvp", "custom_vjp", "data", "eval_shape", "get_threads", "grad",
     "hessian", "jacfwd", "jacrev", "jit", "jvp", "lax", "linearize", "make_jaxpr", "nn", "numpy",
     "optim", "random", "set_threads", "tree", "value_and_grad", "vjp", "vmap",

@@ -26,6 +26,8 @@ from fnx.api import vjp as vjp
 from fnx.api import vmap as vmap
 from fnx.core.array import Array as Array
 from fnx.core.avals import ShapeDtypeStruct as ShapeDtypeStruct
+from fnx.core.tracebacks import boundary as _boundary
+from fnx.core.tracebacks import publish as _publish
 
 if TYPE_CHECKING:
     from fnx import data as data
@@ -51,14 +53,19 @@ _LATER = {
 }
 
 
+@_boundary
 def __getattr__(name: str) -> Any:
     if name not in _LATER:
         raise AttributeError(f"module 'fnx' has no attribute {name!r}")
     module = importlib.import_module(_LATER[name])
-    value = module if _LATER[name] == f"fnx.{name}" else getattr(module, name)
-    globals()[name] = value
+    is_module = _LATER[name] == f"fnx.{name}"
+    globals()[name] = value = module if is_module else _boundary(getattr(module, name), "fnx")
     return value
 
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *_LATER})
+
+
+for _namespace in (globals(), tree.__dict__):
+    _publish(_namespace)

@@ -15,18 +15,23 @@ class Config:
 
     Attributes:
         check: verify every jaxpr that is traced or made by a transform (``FNX_CHECK=1``).
+        traceback: ``"full"`` shows our frames in tracebacks too (``FNX_TRACEBACK=full``).
     """
 
     check: bool
+    traceback: str = ""
 
 
 def read(environment: Mapping[str, str]) -> Config:
     """The flags as an environment has them.
 
     >>> read({"FNX_CHECK": "1"})
-    Config(check=True)
+    Config(check=True, traceback='')
     """
-    return Config(check=environment.get("FNX_CHECK", "").lower() not in _FALSE)
+    return Config(
+        check=environment.get("FNX_CHECK", "").lower() not in _FALSE,
+        traceback=environment.get("FNX_TRACEBACK", "").lower(),
+    )
 
 
 config = read(os.environ)

@@ -9,6 +9,7 @@
 [2.0, 4.0, 6.0]
 """
 
+from fnx_xla_lite import errors
 from fnx_xla_lite.backends.cpu.threads import get_threads, set_threads
 from fnx_xla_lite.hlo.builder import Builder
 from fnx_xla_lite.hlo.interpret import interpret
@@ -16,6 +17,8 @@ from fnx_xla_lite.hlo.ir import HloModule
 from fnx_xla_lite.hlo.text import parse
 from fnx_xla_lite.pipeline import compile
 from fnx_xla_lite.runtime.executable import Executable
+
+parse, compile, interpret = map(errors.public, (parse, compile, interpret))
 
 __all__ = [
     "Builder",

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import os
+from collections.abc import Callable
+from typing import Any
+
 
 class CompilerError(Exception):
     """Base of the compiler's errors.
@@ -28,3 +33,21 @@ class PassError(CompilerError, RuntimeError):
 
 class BackendError(CompilerError, RuntimeError):
     """A backend cannot compile or run a program on this machine."""
+
+
+def public(function: Callable[..., Any]) -> Any:
+    """The function, as one whose `CompilerError` s show the caller's frames, not ours.
+
+    Nothing below it is the caller's code. ``FNX_TRACEBACK=full`` shows all frames.
+    """
+
+    @functools.wraps(function)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except CompilerError as error:
+            if os.environ.get("FNX_TRACEBACK", "").lower() != "full":
+                error.__traceback__ = None
+            raise
+
+    return guarded

@@ -1,12 +1,20 @@
-"""Sources: which line of the user's code an equation came from. Frames inside fnx are skipped."""
+"""Sources: which line of the user's code an equation came from.
+
+Frames of fnx are skipped, and so are those of NumPy and of the standard library.
+"""
 
 from __future__ import annotations
 
 import linecache
 import os
+import re
 import sys
+from collections.abc import Mapping
 from contextvars import ContextVar, Token
-from typing import NamedTuple
+from types import CodeType
+from typing import Any, NamedTuple
+
+import numpy as np
 
 
 class Source(NamedTuple):
@@ -26,9 +34,46 @@ class Source(NamedTuple):
         return f"{os.path.basename(self.file)}:{self.line} in {self.function}"
 
 
+OURS = "fnx"
+LIBRARY = "a library that fnx may call"
+USERS = "the user"
+
 _FNX = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-_INTERNAL_FOLDERS = (_FNX + os.sep, _FNX + "_xla_lite" + os.sep)
-_is_internal_file: dict[str, bool] = {}
+_STANDARD = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
+_PACKAGES = os.path.dirname(os.path.dirname(os.path.abspath(np.__file__)))
+_DEPENDENCIES = ("numpy", "llvmlite", "ml_dtypes", "opt_einsum", "safetensors", "platformdirs")
+_OUR_FOLDERS = (_FNX + os.sep, _FNX + "_xla_lite" + os.sep)
+_LIBRARY_FOLDERS = tuple([os.path.join(_PACKAGES, name) + os.sep for name in _DEPENDENCIES])
+_INSTALLED = tuple([f"{os.sep}{name}-packages{os.sep}" for name in ("site", "dist")])
+_OUR_MODULES = re.compile(r"fnx(_xla_lite)?(\.|$)")
+_owners: dict[str, str] = {}
+
+
+def owner(code: CodeType, namespace: Mapping[str, Any]) -> str:
+    """Whose code it is: `OURS`, a `LIBRARY`'s (NumPy, the standard library), or the `USERS`.
+
+    Args:
+        code: the code object of a frame or a function.
+        namespace: its globals, which tell whose generated code (``<string>``) is.
+    """
+    file = code.co_filename
+    whose = _owners.get(file)
+    if whose is not None:
+        return whose
+    if file.startswith("<") and not file.startswith(("<frozen ", "<fnx ")):
+        return OURS if _OUR_MODULES.match(str(namespace.get("__name__", ""))) else USERS
+    whose = _owners[file] = _owner_of_file(file)
+    return whose
+
+
+def _owner_of_file(file: str) -> str:
+    if file.startswith((*_OUR_FOLDERS, "<fnx ")):
+        return OURS
+    if file.startswith((*_LIBRARY_FOLDERS, "<frozen ")):
+        return LIBRARY
+    is_standard = file.startswith(_STANDARD) and not any(name in file for name in _INSTALLED)
+    return LIBRARY if is_standard else USERS
+
 
 # While a jaxpr is evaluated or transformed, new equations inherit the source of the old ones.
 _inherited: ContextVar[Source | None] = ContextVar("fnx_source", default=None)
@@ -41,16 +86,13 @@ def current_source() -> Source | None:
 
 
 def user_source() -> Source | None:
-    """The innermost line of the call stack that is outside of fnx and fnx_xla_lite."""
+    """The innermost line of the call stack that is the user's, not ours and not a library's."""
     frame = sys._getframe(1)
     while frame is not None:
         code = frame.f_code
-        file = code.co_filename
-        internal = _is_internal_file.get(file)
-        if internal is None:
-            internal = _is_internal_file[file] = file.startswith(_INTERNAL_FOLDERS)
-        if not internal:
-            return Source(file, frame.f_lineno, code.co_qualname)
+        whose = _owners.get(code.co_filename) or owner(code, frame.f_globals)
+        if whose is USERS:
+            return Source(code.co_filename, frame.f_lineno, code.co_qualname)
         frame = frame.f_back
     return None
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from fnx.control.cond import cond as cond
 from fnx.control.cond import switch as switch
+from fnx.core.tracebacks import publish as _publish
 from fnx.lax.contraction import batch_matmul as batch_matmul
 from fnx.lax.contraction import dot as dot
 from fnx.lax.contraction import dot_general as dot_general
@@ -112,3 +113,5 @@ from fnx.ops.elementwise import square as square
 from fnx.ops.elementwise import sub as sub
 from fnx.ops.elementwise import tan as tan
 from fnx.ops.elementwise import tanh as tanh
+
+_publish(globals())

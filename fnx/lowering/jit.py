@@ -22,6 +22,7 @@ from fnx.core.flatten import FlatFunction, as_value, name_of, trace_closed
 from fnx.core.ir import Jaxpr
 from fnx.core.sources import user_source
 from fnx.core.trace import current_trace, has_tracers
+from fnx.core.tracebacks import boundary, trim
 from fnx.errors import FnxTypeError
 from fnx.lowering.compiled import MISS, Compiled, compile_jaxpr
 from fnx.lowering.dispatch import specialise, static_key
@@ -117,12 +118,16 @@ class Jitted:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function, compiled."""
-        last = self._last
-        if last is not None and not kwargs and current_trace() is None:
-            out = last(*args)
-            if out is not MISS:
-                return out
-        return self._call(args, kwargs)
+        try:
+            last = self._last
+            if last is not None and not kwargs and current_trace() is None:
+                out = last(*args)
+                if out is not MISS:
+                    return out
+            return self._call(args, kwargs)
+        except BaseException as error:
+            trim(error)
+            raise
 
     def __get__(self, instance: object, owner: type | None = None) -> Any:
         return self if instance is None else functools.partial(self, instance)
@@ -130,10 +135,12 @@ class Jitted:
     def __repr__(self) -> str:
         return f"<jit {getattr(self._fun, '__qualname__', self._fun)!s}>"
 
+    @boundary
     def trace(self, *args: Any, **kwargs: Any) -> Jaxpr:
         """The jaxpr for these arguments: closed-over arrays first, then the arguments' leaves."""
         return self._trace(*self._signature(args, kwargs)[:4]).jaxpr
 
+    @boundary
     def compiled(self, *args: Any, **kwargs: Any) -> Compiled:
         """The compiled program for these arguments, without calling it."""
         traced = self._trace(*self._signature(args, kwargs)[:4])

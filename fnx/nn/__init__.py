@@ -1,5 +1,6 @@
 """Layers, initialisers, activations and losses: pytrees of pure functions."""
 
+from fnx.core.tracebacks import publish as _publish
 from fnx.nn.activations import ACTIVATIONS as ACTIVATIONS
 from fnx.nn.activations import elu as elu
 from fnx.nn.activations import gelu as gelu
@@ -32,3 +33,5 @@ from fnx.nn.losses import cross_entropy as cross_entropy
 from fnx.nn.losses import mse as mse
 from fnx.nn.module import Module as Module
 from fnx.nn.module import static as static
+
+_publish(globals())

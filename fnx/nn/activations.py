@@ -7,6 +7,7 @@ from typing import Any
 
 import fnx.numpy as fnp
 from fnx import lax
+from fnx.core.tracebacks import boundary
 from fnx.errors import FnxValueError
 
 Activation = Callable[[Any], Any]
@@ -78,7 +79,7 @@ def log_softmax(x: Any, axis: int = -1) -> Any:
 
 
 ACTIVATIONS: dict[str, Activation] = {
-    f.__name__: f
+    f.__name__: boundary(f, "fnx.nn")
     for f in (
         identity, relu, leaky_relu, elu, selu, sigmoid, silu, softplus, gelu, tanh, softmax,
         log_softmax,
@@ -93,7 +94,7 @@ def resolve(activation: str | Activation | None) -> Activation:
         FnxValueError: no activation has that name.
     """
     if activation is None:
-        return identity
+        return ACTIVATIONS["identity"]
     if callable(activation):
         return activation
     if activation not in ACTIVATIONS:

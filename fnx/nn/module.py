@@ -13,6 +13,7 @@ import re
 from typing import Any, ClassVar, Self, dataclass_transform
 
 from fnx import tree
+from fnx.core.tracebacks import boundary
 
 _STATIC_TYPE = re.compile(
     r"^(int|float|bool|str|bytes|None|Callable|tuple\[(int|float|bool|str)\b|np\.dtype|type)\b"
@@ -49,6 +50,7 @@ class Module:
     _child_names: ClassVar[tuple[str, ...]] = ()
     _static_names: ClassVar[tuple[str, ...]] = ()
 
+    @boundary
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         if cls.__mro__[1]._child_names or cls.__mro__[1]._static_names:
@@ -104,6 +106,7 @@ class Module:
         return f"{type(self).__name__}({fields})"
 
 
+@boundary
 def _refuse(module: Module, name: str, value: Any) -> None:
     raise dataclasses.FrozenInstanceError(
         f"a {type(module).__name__} is immutable: set all fields at the end of __init__ by "

@@ -10,6 +10,7 @@ import numpy as np
 
 from fnx.core.array import Array
 from fnx.core.trace import Tracer
+from fnx.core.tracebacks import publish as _publish
 from fnx.numpy.arithmetic import add as add
 from fnx.numpy.arithmetic import atan2 as atan2
 from fnx.numpy.arithmetic import copysign as copysign
@@ -248,3 +249,5 @@ float8_e5m2 = ml_dtypes.float8_e5m2
 
 for _cls in (Array, Tracer):
     install(_cls)
+
+_publish(globals())

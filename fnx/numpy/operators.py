@@ -7,6 +7,7 @@ case, two arrays of one aval (or one array and a Python number) while nothing is
 from __future__ import annotations
 
 import functools
+import itertools
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -18,6 +19,7 @@ from fnx.core.array import Array, wrap_as
 from fnx.core.avals import _intern
 from fnx.core.dtypes import BOOL, as_dtype
 from fnx.core.trace import Tracer, current_trace
+from fnx.core.tracebacks import boundary, guard_methods, marked, trim
 from fnx.numpy import (
     arithmetic,
     elementwise,
@@ -100,6 +102,7 @@ _METHODS = {
     "trace": matrices.trace,
     "var": statistics.var,
 }
+_NO_OUT = "{name}: fnx writes into no array that exists, so out must be None."
 _NUMPY_CALLS = frozenset({"all", "any", "max", "mean", "min", "prod", "std", "sum", "var"})
 
 
@@ -119,27 +122,36 @@ def install(cls: type) -> None:
         _define(cls, name, _reduction(function) if name in _NUMPY_CALLS else _method(function))
     own = _OWN if cls is Array else _OWN | _OF_TRACERS
     for name, method in own.items():
-        _define(cls, name, method)
+        _define(cls, name, boundary(method))
     for name, (function, meaning) in _PROPERTIES.items():
-        setattr(cls, name, property(function, doc=meaning))
+        setattr(cls, name, property(boundary(function), doc=meaning))
+    guard_methods(cls)
 
 
 def _define(cls: type, name: str, method: Method) -> None:
     method.__name__ = name
     method.__qualname__ = f"{cls.__name__}.{name}"
-    setattr(cls, name, method)
+    setattr(cls, name, marked(method))
 
 
 def _operator(function: Method) -> Method:
     def operator(self: Any, other: Any) -> Any:
-        return function(self, other) if isinstance(other, _OPERANDS) else NotImplemented
+        try:
+            return function(self, other) if isinstance(other, _OPERANDS) else NotImplemented
+        except BaseException as error:
+            trim(error)
+            raise
 
     return operator
 
 
 def _reflected(function: Method) -> Method:
     def operator(self: Any, other: Any) -> Any:
-        return function(other, self) if isinstance(other, _OPERANDS) else NotImplemented
+        try:
+            return function(other, self) if isinstance(other, _OPERANDS) else NotImplemented
+        except BaseException as error:
+            trim(error)
+            raise
 
     return operator
 
@@ -148,21 +160,25 @@ def _short_operator(function: Method, ufunc: np.ufunc) -> Method:
     """An operator of arrays that skips everything where NumPy's result is the one we mean."""
 
     def operator(self: Array, other: Any) -> Any:
-        aval = self.aval
-        kind = type(other)
-        if kind is Array:
-            is_short = other.aval is aval
-        elif kind is float or kind is int:
-            is_short = aval.dtype.kind == "f"
-        elif isinstance(other, _OPERANDS):
-            is_short = False
-        else:
-            return NotImplemented
-        if is_short and aval.shape and current_trace() is None and not is_quiet():
-            result = _apply_now(ufunc, self._buffer, other._buffer if kind is Array else other)
-            if result is not None and result.dtype is aval.dtype:
-                return wrap_as(result, aval)
-        return function(self, other)
+        try:
+            aval = self.aval
+            kind = type(other)
+            if kind is Array:
+                is_short = other.aval is aval
+            elif kind is float or kind is int:
+                is_short = aval.dtype.kind == "f"
+            elif isinstance(other, _OPERANDS):
+                is_short = False
+            else:
+                return NotImplemented
+            if is_short and aval.shape and current_trace() is None and not is_quiet():
+                result = _apply_now(ufunc, self._buffer, other._buffer if kind is Array else other)
+                if result is not None and result.dtype is aval.dtype:
+                    return wrap_as(result, aval)
+            return function(self, other)
+        except BaseException as error:
+            trim(error)
+            raise
 
     return operator
 
@@ -181,24 +197,40 @@ def _short_comparison(function: Method, ufunc: np.ufunc) -> Method:
     """A comparison of arrays that skips everything where both have one aval."""
 
     def operator(self: Array, other: Any) -> Any:
-        aval = self.aval
-        if type(other) is Array:
-            if other.aval is aval and aval.shape and current_trace() is None:
-                return wrap_as(ufunc(self._buffer, other._buffer), _intern(aval.shape, BOOL, False))
-        elif not isinstance(other, _OPERANDS):
-            return NotImplemented
-        return function(self, other)
+        try:
+            aval = self.aval
+            if type(other) is Array:
+                if other.aval is aval and aval.shape and current_trace() is None:
+                    result = ufunc(self._buffer, other._buffer)
+                    return wrap_as(result, _intern(aval.shape, BOOL, False))
+            elif not isinstance(other, _OPERANDS):
+                return NotImplemented
+            return function(self, other)
+        except BaseException as error:
+            trim(error)
+            raise
 
     return operator
 
 
 def _unary(function: Method) -> Method:
-    return lambda self: function(self)
+    def operator(self: Any) -> Any:
+        try:
+            return function(self)
+        except BaseException as error:
+            trim(error)
+            raise
+
+    return operator
 
 
 def _method(function: Method) -> Method:
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return function(self, *args, **kwargs)
+        try:
+            return function(self, *args, **kwargs)
+        except BaseException as error:
+            trim(error)
+            raise
 
     return functools.update_wrapper(method, function)
 
@@ -207,14 +239,15 @@ def _reduction(function: Method) -> Method:
     """A method that NumPy's function of this name calls, with ``out`` and ``dtype``."""
 
     def method(self: Any, *args: Any, out: None = None, **kwargs: Any) -> Any:
-        if out is not None:
-            raise type_error(
-                f"{function.__name__}: fnx writes into no array that exists, so out must be None.",
-                "Use the result that is returned.",
-            )
-        if kwargs.get("dtype", self) is None:
-            del kwargs["dtype"]
-        return function(self, *args, **kwargs)
+        try:
+            if out is not None:
+                raise type_error(_NO_OUT.format(name=function.__name__), "Use the result.")
+            if kwargs.get("dtype", self) is None:
+                del kwargs["dtype"]
+            return function(self, *args, **kwargs)
+        except BaseException as error:
+            trim(error)
+            raise
 
     return functools.update_wrapper(method, function)
 
@@ -244,7 +277,8 @@ def _view(self: Any, dtype: object) -> Any:
 def _iterate(self: Any) -> Any:
     if not self.aval.shape:
         raise type_error(f"iteration over an array of rank 0 ({self.aval}).")
-    return (getitem(self, i) for i in range(self.aval.shape[0]))
+    get = boundary(getitem)
+    return map(get, itertools.repeat(self), range(self.aval.shape[0]))
 
 
 def _length(self: Any) -> int:

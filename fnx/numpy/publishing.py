@@ -14,6 +14,7 @@ from fnx.core.dtypes import BOOL, FLOATS, NUMBERS, to_inexact
 from fnx.core.infer import infer
 from fnx.core.primitive import Primitive
 from fnx.core.trace import Tracer, bind, current_trace
+from fnx.core.tracebacks import boundary, marked, trim
 from fnx.core.tracer import leaked
 from fnx.numpy.promotion import (
     ArrayLike,
@@ -41,11 +42,15 @@ def float_function(
     op = _applied(op)
 
     def function(x: ArrayLike, /) -> Array:
-        if (type(x) is Array or type(x) is Tracer) and x.aval.dtype in FLOATS:
-            return op(x)
-        return op(*promote(name, x, inexact=True))
+        try:
+            if (type(x) is Array or type(x) is Tracer) and x.aval.dtype in FLOATS:
+                return op(x)
+            return op(*promote(name, x, inexact=True))
+        except BaseException as error:
+            trim(error)
+            raise
 
-    return published(function, name, f"{meaning} Integers are taken as float32.")
+    return published(marked(function), name, f"{meaning} Integers are taken as float32.")
 
 
 def number_function(
@@ -55,13 +60,17 @@ def number_function(
     op = _applied(op)
 
     def function(x: ArrayLike, /) -> Array:
-        if (type(x) is Array or type(x) is Tracer) and x.aval.dtype in NUMBERS:
-            return op(x)
-        operands = promote(name, x)
-        refuse_bools(name, *operands)
-        return op(*operands)
+        try:
+            if (type(x) is Array or type(x) is Tracer) and x.aval.dtype in NUMBERS:
+                return op(x)
+            operands = promote(name, x)
+            refuse_bools(name, *operands)
+            return op(*operands)
+        except BaseException as error:
+            trim(error)
+            raise
 
-    return published(function, name, meaning)
+    return published(marked(function), name, meaning)
 
 
 def _applied(op: Operation | Primitive) -> Operation:
@@ -111,18 +120,22 @@ def binary_function(
         return meeting
 
     def function(x1: ArrayLike, x2: ArrayLike, /) -> Array:
-        x, y = as_operand(x1, name), as_operand(x2, name)
         try:
-            meeting = meetings.get((aval_of(x), aval_of(y))) or meet(x, y)
-        except OverflowError:
-            x, y = with_large_ints([x, y])
-            meeting = meetings.get((aval_of(x), aval_of(y))) or meet(x, y)
-        if current_trace() is None and not is_quiet():
-            return _met_now(meeting, x, y)
-        return _met(name, meeting, x, y)
+            x, y = as_operand(x1, name), as_operand(x2, name)
+            try:
+                meeting = meetings.get((aval_of(x), aval_of(y))) or meet(x, y)
+            except OverflowError:
+                x, y = with_large_ints([x, y])
+                meeting = meetings.get((aval_of(x), aval_of(y))) or meet(x, y)
+            if current_trace() is None and not is_quiet():
+                return _met_now(meeting, x, y)
+            return _met(name, meeting, x, y)
+        except BaseException as error:
+            trim(error)
+            raise
 
     suffix = " Integers are taken as float32." if inexact else ""
-    return published(function, name, f"{meaning} Promotes and broadcasts.{suffix}")
+    return published(marked(function), name, f"{meaning} Promotes and broadcasts.{suffix}")
 
 
 _MOST_MEETINGS = 10_000
@@ -195,4 +208,4 @@ def published(function: Callable[..., Any], name: str, doc: str) -> Callable[...
     function.__name__ = function.__qualname__ = name
     function.__doc__ = doc
     function.__module__ = "fnx.numpy"
-    return function
+    return boundary(function)

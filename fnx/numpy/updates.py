@@ -9,6 +9,7 @@ import numpy as np
 from fnx.core.array import Array
 from fnx.core.dtypes import BOOL
 from fnx.core.trace import Tracer
+from fnx.core.tracebacks import guard_methods
 from fnx.numpy.arithmetic import divide, power, subtract
 from fnx.numpy.combining import COMBINE, combined
 from fnx.numpy.conversion import astype
@@ -28,6 +29,7 @@ from fnx.ops import comparison, gather, indexing
 from fnx.ops import shape as ops
 
 
+@guard_methods
 class At:
     """``x.at``: index it, then say what to do: ``x.at[index].add(y)``."""
 
@@ -43,6 +45,7 @@ class At:
         return f"At({self._array!r})"
 
 
+@guard_methods
 class IndexedAt:
     """``x.at[index]``. Each method returns a copy of ``x``, changed where the index says.
 

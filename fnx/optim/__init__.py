@@ -1,5 +1,6 @@
 """Optimisers, schedules and clipping: pytrees of pure functions that compose with ``chain``."""
 
+from fnx.core.tracebacks import publish as _publish
 from fnx.optim.base import Optimizer as Optimizer
 from fnx.optim.base import apply_updates as apply_updates
 from fnx.optim.clipping import ClipByGlobalNorm as ClipByGlobalNorm
@@ -22,3 +23,5 @@ from fnx.optim.schedules import Linear as Linear
 from fnx.optim.schedules import Schedule as Schedule
 from fnx.optim.schedules import Step as Step
 from fnx.optim.schedules import Warmup as Warmup
+
+_publish(globals())

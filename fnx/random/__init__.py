@@ -5,6 +5,7 @@ numbers: as easy as 1, 2, 3", 2011) applied to the index of each element, as in 
 ("partitionable") generator.
 """
 
+from fnx.core.tracebacks import publish as _publish
 from fnx.random.distributions import bernoulli as bernoulli
 from fnx.random.distributions import cauchy as cauchy
 from fnx.random.distributions import exponential as exponential
@@ -24,3 +25,5 @@ from fnx.random.keys import split as split
 from fnx.random.selections import categorical as categorical
 from fnx.random.selections import choice as choice
 from fnx.random.selections import permutation as permutation
+
+_publish(globals())

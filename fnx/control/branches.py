@@ -14,7 +14,9 @@ from fnx.core.sources import user_source
 from fnx.core.trace import trace
 from fnx.errors import FnxTypeError
 from fnx.transforms.linearize import LinearizedJaxpr, linearize_jaxpr
-from fnx.transforms.zeros import instantiate, zeros
+from fnx.transforms.masks import mask_aval
+from fnx.transforms.transpose import TransposedJaxpr, transpose_jaxpr
+from fnx.transforms.zeros import filled, instantiate, zeros
 
 Values = tuple[Any, ...]
 
@@ -147,3 +149,62 @@ def _linear(
         ]
 
     return trace(run, [*kept, *tangents])
+
+
+class TransposedBranches(NamedTuple):
+    """Branches backwards, all with the same results.
+
+    Attributes:
+        backward: ``(*consts, *known inputs, *cotangents, *masks)`` to the cotangents of all linear
+            inputs.
+        consts: values of the constants.
+        masks: ``(*mask_consts, *the same)`` to the masks of these cotangents that exist.
+        mask_consts: values of their constants.
+        masked: for each linear input, whether its cotangent has a mask.
+    """
+
+    backward: tuple[Jaxpr, ...]
+    consts: Values
+    masks: tuple[Jaxpr, ...]
+    mask_consts: Values
+    masked: list[bool]
+
+
+def transpose_branches(
+    branches: Sequence[Jaxpr],
+    linear: Sequence[bool],
+    active: Sequence[bool],
+    masked: Sequence[bool],
+) -> TransposedBranches:
+    """Transpose branches that are linear in the same inputs; arguments as of `transpose_jaxpr`."""
+    parts = [transpose_jaxpr(branch, linear, active, masked) for branch in branches]
+    avals = [v.aval for v, is_linear in zip(branches[0].inputs, linear, strict=True) if is_linear]
+    any_masked = [any(marks) for marks in zip(*[p.masked for p in parts], strict=True)]
+    backward, consts = close_together([_with_all_cotangents(part, avals) for part in parts])
+    masks, mask_consts = close_together([_with_all_masks(p, avals, any_masked) for p in parts])
+    return TransposedBranches(backward, consts, masks, mask_consts, any_masked)
+
+
+def _with_all_cotangents(part: TransposedJaxpr, avals: Sequence[Aval]) -> Jaxpr:
+    def run(*args: Any) -> list[Any]:
+        found = iter(evaluate(part.jaxpr, *args))
+        pairs = zip(part.nonzero, avals, strict=True)
+        return [instantiate(next(found) if exists else None, aval) for exists, aval in pairs]
+
+    return trace(run, [v.aval for v in part.jaxpr.inputs])
+
+
+def _with_all_masks(part: TransposedJaxpr, avals: Sequence[Aval], wanted: Sequence[bool]) -> Jaxpr:
+    """A branch without a cotangent masks all of it, one without a mask nothing."""
+
+    def run(*args: Any) -> list[Any]:
+        found = iter(evaluate(part.masks, *args))
+        masks = [next(found) if exists else None for exists in part.masked]
+        rows = zip(masks, part.nonzero, avals, wanted, strict=True)
+        return [
+            filled(mask_aval(aval), has_ct) if mask is None else mask
+            for mask, has_ct, aval, is_wanted in rows
+            if is_wanted
+        ]
+
+    return trace(run, [v.aval for v in part.masks.inputs])

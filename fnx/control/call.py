@@ -7,7 +7,6 @@ that is jitted stays jitted under every transform, and each derived program is c
 from __future__ import annotations
 
 import functools
-import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -22,7 +21,7 @@ from fnx.core.trace import bind, current_trace
 from fnx.errors import FnxTypeError
 from fnx.transforms.jvp import jvp_jaxpr
 from fnx.transforms.linearize import LinearizedJaxpr, linearize_jaxpr
-from fnx.transforms.masks import Mask, Masks, read_masks
+from fnx.transforms.masks import Masks, read_masks, split_masks
 from fnx.transforms.transpose import TransposedJaxpr, transpose_jaxpr
 from fnx.transforms.vmap import vmap_jaxpr
 
@@ -162,16 +161,14 @@ def _transpose(
     given = [x for x in inputs if not isinstance(x, Linear)]
     given += [ct for ct in cts if ct is not None] + read_masks(masks)
     found = iter(_call_like("transpose", name, inline, closed, *given))
-    marks, has_mask = iter(transposed.nonzero), iter(transposed.masked)
+    marks = iter(transposed.nonzero)
     all_masks = functools.cache(
         functools.partial(_call_like, "masks", name, inline, closed_masks, *given)
     )
-    numbers = itertools.count()
-    own_masks = [
-        _mask_number(all_masks, next(numbers)) if is_linear and next(has_mask) else None
-        for is_linear in linear
+    own_masks = split_masks(all_masks, transposed.masked)
+    return tuple([next(found) if lin and next(marks) else None for lin in linear]), [
+        next(own_masks) if lin else None for lin in linear
     ]
-    return tuple([next(found) if lin and next(marks) else None for lin in linear]), own_masks
 
 
 def _transpose_and_close(
@@ -179,10 +176,6 @@ def _transpose_and_close(
 ) -> tuple[TransposedJaxpr, tuple[Jaxpr, Values], tuple[Jaxpr, Values]]:
     transposed = transpose_jaxpr(jaxpr, linear, active, masked)
     return transposed, close(transposed.jaxpr), close(transposed.masks)
-
-
-def _mask_number(all_masks: Callable[[], Values], number: int) -> Mask:
-    return lambda: all_masks()[number]
 
 
 def _batch(

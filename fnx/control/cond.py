@@ -13,7 +13,12 @@ from typing import Any
 import numpy as np
 
 from fnx import tree
-from fnx.control.branches import close_together, linearize_branches, same_results
+from fnx.control.branches import (
+    close_together,
+    linearize_branches,
+    same_results,
+    transpose_branches,
+)
 from fnx.control.call import lower_eqns
 from fnx.core.array import wrap_as
 from fnx.core.avals import Aval
@@ -32,7 +37,7 @@ from fnx.ops.comparison import eq, select
 from fnx.ops.conversion import convert
 from fnx.ops.layout import broadcast_in_dim
 from fnx.transforms.jvp import jvp_flat, jvp_jaxpr
-from fnx.transforms.transpose import transpose_flat
+from fnx.transforms.masks import Masks, read_masks, split_masks
 from fnx.transforms.vmap import vmap_jaxpr
 from fnx.transforms.zeros import instantiate
 
@@ -159,26 +164,25 @@ def _split(primals: Values, tangents: Values, *, branches: Branches) -> tuple[Va
     return results[:count], tuple([next(found) if a else None for a in parts.active])
 
 
-def _transpose(cts: Values, inputs: Values, *, branches: Branches) -> Values:
+def _transpose(
+    cts: Values, inputs: Values, *, masks: Masks, branches: Branches
+) -> tuple[Values, Masks]:
     index, *operands = inputs
     linear = [isinstance(x, Linear) for x in operands]
-    known = [x for x in operands if not isinstance(x, Linear)]
     active = [ct is not None for ct in cts]
-    given = [ct for ct in cts if ct is not None]
-
-    def backward(branch: Jaxpr, *args: Any) -> list[Any]:
-        values = iter(args)
-        full = [None if is_linear else next(values) for is_linear in linear]
-        branch_cts = [next(values) if is_active else None for is_active in active]
-        found = transpose_flat(branch, linear, full, branch_cts)
-        rows = zip(found, branch.inputs, linear, strict=True)
-        return [instantiate(ct, v.aval) for ct, v, is_linear in rows if is_linear]
-
-    avals = [aval_of(x) for x in (*known, *given)]
-    jaxprs = [trace(functools.partial(backward, branch), avals) for branch in branches]
-    closed, consts = close_together(jaxprs)
-    found = iter(bind(cond_p, index, *consts, *known, *given, branches=closed))
-    return (None, *[next(found) if is_linear else None for is_linear in linear])
+    masked = [mask is not None for mask in masks]
+    parts = transpose_branches(branches, linear, active, masked)
+    given = [x for x in operands if not isinstance(x, Linear)]
+    given += [ct for ct in cts if ct is not None] + read_masks(masks)
+    found = iter(bind(cond_p, index, *parts.consts, *given, branches=parts.backward))
+    own = functools.cache(
+        functools.partial(bind, cond_p, index, *parts.mask_consts, *given, branches=parts.masks)
+    )
+    own_masks = split_masks(own, parts.masked)
+    return (
+        (None, *[next(found) if is_linear else None for is_linear in linear]),
+        [None, *[next(own_masks) if is_linear else None for is_linear in linear]],
+    )
 
 
 def _batch(
@@ -225,4 +229,5 @@ cond_p = Primitive(
     batch=_batch,
     lower=_lower,
     split=_split,
+    carries_masks=True,
 )

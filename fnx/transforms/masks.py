@@ -14,8 +14,9 @@ A mask is a boolean array in the shape of its cotangent, made when it is read: m
 from __future__ import annotations
 
 import functools
+import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -117,6 +118,15 @@ def masks_of(values: Sequence[Any], exist: Sequence[bool]) -> Masks:
     """The masks that `read_masks` read; None where there was none."""
     rest = iter(values)
     return [known_mask(next(rest)) if e else None for e in exist]
+
+
+def split_masks(
+    compute: Callable[[], Sequence[Any]], exist: Sequence[bool]
+) -> Iterator[Mask | None]:
+    """The masks that one computation makes together, when the first of them is read."""
+    numbers = itertools.count()
+    for e in exist:
+        yield _part(compute, next(numbers)) if e else None
 
 
 def mask_aval(aval: Aval) -> Aval:

@@ -5,6 +5,7 @@ By hand: ``python -m tests.peers.test_programs 0 5000`` runs a range of seeds an
 
 from __future__ import annotations
 
+import importlib
 import sys
 import types
 from typing import Any
@@ -39,8 +40,7 @@ FNX = {
 
 
 def jax_names() -> dict[str, Any]:
-    import jax
-
+    jax = importlib.import_module("jax")
     jax.config.update("jax_enable_x64", True)
     jax.config.update("jax_disable_most_optimizations", True)
     return {
@@ -76,8 +76,7 @@ def loss_of(np_like: Any, f: Any) -> Any:
 
 def expected(seed: int, written: Written, names: dict[str, Any]) -> dict[str, Any]:
     """What JAX computes, in one compiled function."""
-    import jax
-
+    jax = importlib.import_module("jax")
     f = load(written, names, f"jax {seed}")
     loss = loss_of(jax.numpy, f)
     derive = (jax.jacfwd if written.forward_only else jax.grad)(loss, argnums=(0, 1))

@@ -156,3 +156,22 @@ def test_finite_factors_cost_nothing():
         )
     )
     assert text.count("select") == 2  # forward, backward
+
+
+def test_masks_go_through_branches():
+    """A choice around a branch that runs, and one inside of it."""
+    pred = fnp.asarray(True)
+
+    def around(x):
+        return fnp.where(x > 0, lax.cond(pred, fnp.sqrt, fnp.sin, x), 0.0).sum()
+
+    def inside(x):
+        return lax.cond(pred, chosen(lambda y: y), fnp.sin, fnp.sqrt(x)).sum()
+
+    def inside_one_side(x):
+        return lax.cond(pred, lambda y: fnp.where(x > 0, y, 0.0), fnp.zeros_like, fnp.sqrt(x)).sum()
+
+    x = fnp.asarray(X)
+    for f in (around, inside, inside_one_side):
+        for g in (fnx.jit(fnx.grad(f)), fnx.grad(fnx.jit(f))):
+            np.testing.assert_allclose(np.asarray(g(x)), ROOT)

@@ -39,6 +39,16 @@ def set_compiler(compiler: Compiler | None) -> None:
     _compiler[:] = [] if compiler is None else [compiler]
 
 
+def can_compile() -> bool:
+    """Whether a compiler has been handed in."""
+    return bool(_compiler)
+
+
+def run_compiled(jaxpr: Jaxpr, name: str, buffers: Sequence[Any]) -> Values:
+    """Run a closed jaxpr, compiled, on buffers; what is compiled is remembered with the jaxpr."""
+    return tuple(_compiler[0](jaxpr, name, (False,) * len(buffers))(*buffers))
+
+
 def call(
     jaxpr: Jaxpr, *args: Any, name: str, donated: Sequence[bool] | None = None, inline: bool = False
 ) -> Values:

@@ -20,6 +20,8 @@ from fnx.control.branches import (
     transpose_branches,
 )
 from fnx.control.call import lower_eqns
+from fnx.control.is_known import is_known
+from fnx.control.lanes import keep, of_running
 from fnx.core.array import wrap_as
 from fnx.core.avals import Aval
 from fnx.core.dtypes import BOOL, INTS
@@ -30,16 +32,16 @@ from fnx.core.ir import Jaxpr
 from fnx.core.primitive import Linear, Primitive
 from fnx.core.sources import user_source
 from fnx.core.trace import bind, trace
-from fnx.core.tracer import Tracer
 from fnx.errors import FnxTypeError
 from fnx.ops.arithmetic import clamp
-from fnx.ops.comparison import eq, select
+from fnx.ops.comparison import eq
 from fnx.ops.conversion import convert
-from fnx.ops.layout import broadcast_in_dim
+from fnx.ops.layout import move_axis
+from fnx.ops.reduction import reduce_or
 from fnx.transforms.jvp import jvp_flat, jvp_jaxpr
 from fnx.transforms.masks import Masks, read_masks, split_masks
 from fnx.transforms.vmap import vmap_jaxpr
-from fnx.transforms.zeros import instantiate
+from fnx.transforms.zeros import instantiate, zeros
 
 Values = tuple[Any, ...]
 Branches = tuple[Jaxpr, ...]
@@ -93,13 +95,6 @@ def switch(index: Any, branches: Sequence[F], *operands: Any) -> Any:
         return branches[min(max(int(value), 0), last)](*operands)
     index = convert(clamp(0, value, last), dtype=_INDEX)
     return _switch("switch", index, tuple(branches), operands)
-
-
-def is_known(x: Any) -> bool:
-    """Whether Python can look at a value now."""
-    while isinstance(x, Tracer):
-        x = x._value
-    return x is not None
 
 
 def _switch(what: str, index: Any, branches: Sequence[F], operands: Values) -> Any:
@@ -198,18 +193,44 @@ def _batch(
     if axes[0] is None:
         closed, consts = close_together(batched)
         return bind(cond_p, index, *consts, *operands, branches=closed), out_axes
-    outs = evaluate(batched[0], *operands)
-    for number, branch in enumerate(batched[1:], start=1):
-        chosen = eq(index, number)
-        pairs = zip(evaluate(branch, *operands), outs, strict=True)
-        outs = tuple([_select_rows(chosen, y, before) for y, before in pairs])
-    return outs, out_axes
+    return _batch_apart(index, operands, axes[1:], batched), out_axes
 
 
-def _select_rows(chosen: Any, y: Any, otherwise: Any) -> Any:
-    """Rows of ``y`` where ``chosen``, a boolean for each row."""
-    shape = aval_of(y).shape
-    return select(broadcast_in_dim(chosen, shape=shape, dimensions=(0,)), y, otherwise)
+def _batch_apart(
+    index: Any, operands: Sequence[Any], axes: Sequence[int | None], branches: Branches
+) -> Values:
+    """Examples that take different branches: each branch runs if any of them takes it.
+
+    For the examples that do not take it, it is computed where one that does is, and dropped.
+    """
+    outs = tuple([zeros(a.aval) for a in branches[0].outputs])
+    is_mapped = [axis is not None for axis in axes]
+    lanes = [
+        x if axis is None else move_axis(x, axis, 0) for x, axis in zip(operands, axes, strict=True)
+    ]
+    for number, branch in enumerate(branches):
+        takes = eq(index, number)
+        run = functools.partial(_run_lanes, branch, axes, is_mapped)
+        arguments = (takes, *lanes, *outs)
+        avals = [aval_of(x) for x in arguments]
+        skip = trace(lambda *args: list(args[1 + len(lanes) :]), avals)
+        closed, consts = close_together([skip, trace(run, avals)])
+        taken = convert(reduce_or(takes, axes=(0,)), dtype=_INDEX)
+        outs = bind(cond_p, taken, *consts, *arguments, branches=closed)
+    return outs
+
+
+def _run_lanes(
+    branch: Jaxpr, axes: Sequence[int | None], is_mapped: Sequence[bool], takes: Any, *args: Any
+) -> list[Any]:
+    """The results of a branch for the examples that take it, and earlier results for others."""
+    lanes, before = args[: len(axes)], args[len(axes) :]
+    operands = [of_running(takes, x) if m else x for x, m in zip(lanes, is_mapped, strict=True)]
+    moved = [
+        x if axis is None else move_axis(x, 0, axis) for x, axis in zip(operands, axes, strict=True)
+    ]
+    pairs = zip(evaluate(branch, *moved), before, strict=True)
+    return [keep(takes, y, old) for y, old in pairs]
 
 
 def _lower(b: Any, index: Any, *operands: Any, branches: Branches) -> Values:

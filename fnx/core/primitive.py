@@ -25,6 +25,9 @@ split
     the linearised run: primal work binds on primals, linear work on tangents, so that the two can
     be told apart. Their ``jvp`` gets ``None`` for ``outs``, and returns ``(outs, out_tangents)``
     too.
+dce
+    Optional: ``dce(eqn, used) -> eqn``, the equation without what only results that are not
+    ``used`` need. At least one result is.
 
 Rules call operations (``mul(t, cos(x))``), never infix operators, so that ``fnx.ops`` does not
 depend on ``fnx.numpy``.
@@ -78,6 +81,7 @@ class Primitive:
     split: Callable[..., tuple[tuple[Any, ...], tuple[Any, ...]]] | None = None
     carries_masks: bool = False
     pointwise: bool = False
+    dce: Callable[..., Any] | None = None
 
     def __post_init__(self) -> None:
         if self.name in REGISTRY:

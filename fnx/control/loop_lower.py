@@ -1,0 +1,106 @@
+"""Loops, lowered: one HLO ``while`` each, which reads xs and writes ys by a counter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from fnx.control.call import lower_eqns
+from fnx.control.scan_parts import Scan, Values
+from fnx.control.while_parts import While
+
+
+def lower_scan(b: Any, *operands: Any, **params: Any) -> Values:
+    """The lower rule of ``scan``."""
+    scan = Scan(**params)
+    consts, carry, xs = scan.inputs(operands)
+    ys = [
+        b.broadcast_in_dim(b.constant(0, dtype=a.aval.dtype), (scan.length, *a.aval.shape), ())
+        for a in scan.outputs(scan.body.outputs)[1]
+    ]
+    if not scan.length:
+        return (*carry, *ys)
+    zero, one = (b.constant(n, dtype=np.dtype(np.int32)) for n in (0, 1))
+    count = b.constant(scan.length, dtype=np.dtype(np.int32))
+    if scan.counted:
+        count = b.minimum(b.maximum(consts[0], zero), count)
+    last = b.subtract(count, one)
+
+    def step(inner: Any, done: Any, state: Sequence[Any]) -> list[Any]:
+        at = inner.subtract(last, done) if scan.reverse else done
+        row = [_row(inner, x, at, zero) for x in xs]
+        values = [*consts, *state[: scan.num_carry], *row]
+        new, found = scan.outputs(lower_eqns(inner, scan.body, (), values))
+        stacks = zip(state[scan.num_carry :], found, strict=True)
+        return [*new, *[_write(inner, stack, y, at, zero) for stack, y in stacks]]
+
+    state = [*carry, *ys]
+    unroll = 1 if scan.counted else scan.unroll
+    first = scan.length % unroll
+    for done in range(first):
+        state = step(b, b.constant(done, dtype=np.dtype(np.int32)), state)
+    if first == scan.length:
+        return tuple(state)
+    if scan.length - first == unroll and not scan.counted:
+        for done in range(first, scan.length):
+            state = step(b, b.constant(done, dtype=np.dtype(np.int32)), state)
+        return tuple(state)
+
+    def body(inner: Any, done: Any, *state: Any) -> list[Any]:
+        values: Sequence[Any] = state
+        for _ in range(unroll):
+            values = step(inner, done, values)
+            done = inner.add(done, one)
+        return [done, *values]
+
+    start = b.constant(first, dtype=np.dtype(np.int32))
+    outs = b.while_([start, *state], lambda inner, i, *_: inner.compare(i, count, "LT"), body)
+    return tuple(outs[1:])
+
+
+def _row(b: Any, x: Any, at: Any, zero: Any) -> Any:
+    """Element ``at`` of ``x`` along its leading axis."""
+    shape = x.type.shape[1:]
+    starts = [at, *[zero] * len(shape)]
+    return b.reshape(b.dynamic_slice(x, starts, (1, *shape)), shape)
+
+
+def _write(b: Any, stack: Any, y: Any, at: Any, zero: Any) -> Any:
+    """``stack`` with ``y`` as element ``at``."""
+    shape = stack.type.shape[1:]
+    return b.dynamic_update_slice(stack, b.reshape(y, (1, *shape)), [at, *[zero] * len(shape)])
+
+
+def lower_while(b: Any, *operands: Any, **params: Any) -> Values:
+    """The lower rule of ``while``."""
+    loop = While(**params)
+    cond_consts, body_consts, carry = loop.inputs(operands)
+    if loop.max_steps is None:
+        return tuple(
+            b.while_(
+                carry,
+                lambda inner, *state: lower_eqns(inner, loop.cond, (), [*cond_consts, *state])[0],
+                lambda inner, *state: lower_eqns(inner, loop.body, (), [*body_consts, *state]),
+            )
+        )
+    zero, one, most = (b.constant(n, dtype=np.dtype(np.int32)) for n in (0, 1, loop.max_steps))
+    ys = [
+        b.broadcast_in_dim(b.constant(0, dtype=a.aval.dtype), (loop.max_steps, *a.aval.shape), ())
+        for a in loop.outputs(loop.body.outputs)[1]
+    ]
+
+    def goes_on(inner: Any, done: Any, *state: Any) -> Any:
+        values = [*cond_consts, *state[: len(carry)]]
+        (holds,) = lower_eqns(inner, loop.cond, (), values)
+        return inner.and_(inner.compare(done, most, "LT"), holds)
+
+    def step(inner: Any, done: Any, *state: Any) -> list[Any]:
+        values = [*body_consts, *state[: len(carry)]]
+        new, found = loop.outputs(lower_eqns(inner, loop.body, (), values))
+        stacks = zip(state[len(carry) :], found, strict=True)
+        rows = [_write(inner, stack, y, done, zero) for stack, y in stacks]
+        return [inner.add(done, one), *new, *rows]
+
+    return tuple(b.while_([zero, *carry, *ys], goes_on, step)[1:])

@@ -54,6 +54,7 @@ from fnx.core.primitive import Primitive
 from fnx.core.sources import user_source
 from fnx.core.trace import bind
 from fnx.errors import FnxTypeError, FnxValueError
+from fnx.transforms.masks import Masks
 
 F = Callable[..., Any]
 
@@ -252,8 +253,9 @@ def _split(primals: Values, tangents: Values, **params: Any) -> tuple[Values, Va
     return outs[: len(scan.body.outputs)], tuple(out_tangents)
 
 
-def _transpose(cts: Values, inputs: Values, **params: Any) -> Values:
-    return transpose_scan(Scan(**params), cts, inputs, run)
+def _transpose(cts: Values, inputs: Values, *, masks: Masks, **params: Any) -> tuple[Values, Masks]:
+    found = transpose_scan(Scan(**params), cts, inputs, run)
+    return found, [None] * len(found)
 
 
 def _batch(
@@ -273,4 +275,5 @@ scan_p = Primitive(
     lower=lower_scan,
     split=_split,
     dce=dce_scan,
+    carries_masks=True,
 )

@@ -51,6 +51,7 @@ from fnx.core.trace import bind, trace
 from fnx.errors import DerivativeError, FnxTypeError, FnxValueError
 from fnx.ops.comparison import select
 from fnx.ops.layout import broadcast_in_dim
+from fnx.transforms.masks import Masks
 
 F = Callable[..., Any]
 
@@ -228,7 +229,7 @@ def _split(primals: Values, tangents: Values, **params: Any) -> tuple[Values, Va
     return split_while(While(**params), primals, tangents, run, run_scan)
 
 
-def _transpose(cts: Values, inputs: Values, **params: Any) -> Values:
+def _transpose(cts: Values, inputs: Values, *, masks: Masks, **params: Any) -> tuple[Values, Masks]:
     raise DerivativeError(
         "while_loop: reverse mode needs the values of every step, and under jit (or vmap) there is "
         "no bound to the number of steps.",
@@ -256,4 +257,5 @@ while_p = Primitive(
     lower=lower_while,
     split=_split,
     dce=dce_while,
+    carries_masks=True,
 )

@@ -9,11 +9,11 @@ from __future__ import annotations
 from fnx.control.associative_scan import associative_scan as associative_scan
 from fnx.control.cond import cond as cond
 from fnx.control.cond import switch as switch
-from fnx.core.tracebacks import publish as _publish
 from fnx.control.fori_loop import fori_loop as fori_loop
 from fnx.control.map import map as map
 from fnx.control.scan import scan as scan
 from fnx.control.while_loop import while_loop as while_loop
+from fnx.core.tracebacks import publish as _publish
 from fnx.lax.contraction import batch_matmul as batch_matmul
 from fnx.lax.contraction import dot as dot
 from fnx.lax.contraction import dot_general as dot_general

@@ -24,6 +24,7 @@ from fnx_xla_lite.hlo.regions import free_values
 
 CONTROL = frozenset({"while", "case"})
 PLAIN = CONTROL | {"constant", "reshape", "fusion"}
+LARGE_CONSTANT = 4096  # bytes
 Pairs = list[tuple[Value, Value]]
 
 
@@ -122,6 +123,11 @@ def _renamed(body: Computation, names: dict[Value, Value]) -> Computation:
         for instr in body.instructions
     )
     return Computation(body.parameters, instructions, tuple(names.get(v, v) for v in body.results))
+
+
+def _is_large(instr: Instruction) -> bool:
+    """Whether this is a constant that is not worth a place in the program's data."""
+    return instr.op == "constant" and instr.attributes["value"].nbytes > LARGE_CONSTANT
 
 
 class _Outliner:
@@ -253,10 +259,33 @@ class _Outliner:
             looping = instr.op == "while" and number == 1
             takes = list(zip(region.parameters, region.results, strict=True)) if looping else []
             regions.append(fuse_computation(region, takes, constants))
+        if instr.op == "while":
+            regions = [self._without_large_constants(region) for region in regions]
+            instr = replace(instr, operands=tuple(map(self._own_constant, instr.operands)))
         for value in (*instr.operands, *(v for r in regions for v in free_values(r))):
             self._need(value)
         self.written.append(replace(instr, regions=tuple(regions)))
         self.done.update(instr.results)
+
+    def _without_large_constants(self, region: Computation) -> Computation:
+        """A loop's region whose large constants are filled in once, before the loop.
+
+        Those that an inner loop starts from are filled in where it starts, to be overwritten.
+        """
+        starts = {x for i in region.instructions if i.op in CONTROL for x in i.operands}
+        large = [i for i in region.instructions if _is_large(i) and i.result not in starts]
+        self.written += large
+        inside = tuple([i for i in region.instructions if i not in large])
+        return replace(region, instructions=inside) if large else region
+
+    def _own_constant(self, value: Value) -> Value:
+        """A large constant that a loop starts from, once more: the loop overwrites its memory."""
+        instr = self.graph.producers.get(value)
+        if instr is None or not _is_large(instr):
+            return value
+        own = Value(value.type)
+        self.written.append(replace(instr, results=(own,)))
+        return own
 
     def _need(self, value: Value) -> None:
         """Write what puts a virtual value into memory."""

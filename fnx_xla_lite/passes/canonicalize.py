@@ -3,8 +3,8 @@
 Afterwards: moves that move nothing are gone; size-1 axes are added, dropped and moved by
 ``reshape`` alone; constants stand on the right of commutative operations and comparisons;
 predicates of ``select`` and bounds of ``clamp`` are shaped as the values; ``if`` is a ``case``;
-``square`` a product; dynamic slices at constant places are slices; reductions of nothing are their
-operands.
+``square`` a product; dynamic slices at constant places are slices, those of repeated elements are
+shorter repetitions; reductions of nothing are their operands.
 """
 
 from __future__ import annotations
@@ -141,6 +141,9 @@ def _dynamic_slice(context: Context, instr: Instruction) -> Value | None:
     sizes = instr.attributes["slice_sizes"]
     if sizes == x.type.shape:
         return x
+    repeated = _slice_of_repeated(context, instr)
+    if repeated is not None:
+        return repeated
     begin = []
     for start, size, limit in zip(starts, sizes, x.type.shape, strict=True):
         known = 0 if size == limit else context.constant(start)
@@ -149,6 +152,22 @@ def _dynamic_slice(context: Context, instr: Instruction) -> Value | None:
         begin.append(min(max(int(known), 0), limit - size))
     end = [a + size for a, size in zip(begin, sizes, strict=True)]
     return context.builder.slice(x, begin, end)
+
+
+def _slice_of_repeated(context: Context, instr: Instruction) -> Value | None:
+    """A slice along axes of which all elements are equal is the same wherever it starts."""
+    x, sizes = instr.operands[0], instr.attributes["slice_sizes"]
+    number = context.splat(x)
+    if number is not None:
+        return context.builder.constant(make_splat(number, sizes))
+    repeat = context.producer(x, "broadcast_in_dim")
+    if repeat is None:
+        return None
+    axes = repeat.attributes["broadcast_dimensions"]
+    cut = {axis for axis, (a, b) in enumerate(zip(sizes, x.type.shape, strict=True)) if a != b}
+    if not cut.isdisjoint(axes):
+        return None
+    return context.builder.broadcast_in_dim(repeat.operands[0], sizes, axes)
 
 
 def _dynamic_update_slice(_: Context, instr: Instruction) -> Value | None:

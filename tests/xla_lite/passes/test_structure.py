@@ -24,6 +24,7 @@ PARAMETERS = {
     "n": "n",
     "q": "tensor<i1>",
     "w": "tensor<3x2xf32>",
+    "v": "tensor<3xf32>",
 }
 R = "tensor<2x1x3xf32>"
 
@@ -46,6 +47,16 @@ CANONICAL = [
     ("%c = stablehlo.constant dense<0> : N\n"
      "%0 = stablehlo.dynamic_slice %x, %n, %c, sizes = [2, 3] : (F, N, N) -> F\n"
      "%0", "%x"),
+    ("%c = stablehlo.constant dense<2.0> : F\n"
+     "%0 = stablehlo.dynamic_slice %c, %n, %n, sizes = [1, 3] : (F, N, N) -> tensor<1x3xf32>\n"
+     "%1 = stablehlo.broadcast_in_dim %0, dims = [0, 1] : (tensor<1x3xf32>) -> F\n%1",
+     "%0 = stablehlo.constant dense<2.0> : tensor<1x3xf32>\n"
+     "%1 = stablehlo.broadcast_in_dim %0, dims = [0, 1] : (tensor<1x3xf32>) -> F\n%1"),
+    ("%0 = stablehlo.broadcast_in_dim %v, dims = [1] : (tensor<3xf32>) -> F\n"
+     "%1 = stablehlo.dynamic_slice %0, %n, %n, sizes = [1, 3] : (F, N, N) -> tensor<1x3xf32>\n"
+     "%2 = stablehlo.broadcast_in_dim %1, dims = [0, 1] : (tensor<1x3xf32>) -> F\n%2",
+     "%0 = stablehlo.reshape %v : (tensor<3xf32>) -> tensor<1x3xf32>\n"
+     "%1 = stablehlo.broadcast_in_dim %0, dims = [0, 1] : (tensor<1x3xf32>) -> F\n%1"),
     ("%0 = stablehlo.dynamic_update_slice %x, %y, %n, %n : (F, F, N, N) -> F\n%0", "%y"),
 ]  # fmt: skip
 

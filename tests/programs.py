@@ -40,6 +40,7 @@ from fnx.ops.families import add
 from fnx.ops.layout import broadcast_in_dim, reduce_sum, reshape
 from fnx.ops.reduction import reduce_or
 from fnx.ops.trigonometric import sin
+from tests.looping import as_fori, as_scan, as_while
 
 TOLERANCES = {FLOAT64: 1e-9, FLOAT32: 1e-4, FLOAT16: 3e-2, BFLOAT16: 2e-1}
 
@@ -280,4 +281,8 @@ WRAPPERS: dict[str, Callable[..., Any]] = {
     "custom_jvp": with_jvp_rule,
     "custom_vjp": with_vjp_rule,
     "cond": as_branches,
+    "scan": as_scan,
+    "fori": as_fori,
+    "while": as_while,
+    "nested": lambda f: as_scan(as_while(as_branches(f))),
 }

@@ -2,8 +2,8 @@
 
 `programs` draws a program that applies a given primitive, with others before and after it: ranks 0
 to 3, sizes 0 and 1 included, all dtypes of the op specs, inputs, closed-over constants, literals,
-calls through ``jit``, ``checkpoint``, ``custom_jvp`` and ``custom_vjp``. Names, numbers of steps
-and seeds are what Hypothesis shrinks.
+calls through ``jit``, ``checkpoint``, ``custom_jvp`` and ``custom_vjp``, and through branches and
+loops. Names, numbers of steps and seeds are what Hypothesis shrinks.
 """
 
 from __future__ import annotations
@@ -51,7 +51,10 @@ class Options:
 
     smooth: bool = False
     wide: bool = False
-    wrappers: tuple[str, ...] = ("plain", "jit", "checkpoint", "cond", "custom_jvp", "custom_vjp")
+    wrappers: tuple[str, ...] = (
+        "plain", "jit", "checkpoint", "cond", "custom_jvp", "custom_vjp",
+        "scan", "fori", "while", "nested",
+    )  # fmt: skip
     dtypes: tuple[np.dtype, ...] = ()
 
 

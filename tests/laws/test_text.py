@@ -30,7 +30,9 @@ from tests.laws.large import MAKERS, large_module
 from tests.strategies import Options, recipes
 
 # Wrappers whose parameters are no functions.
-READABLE = Options(wrappers=("plain", "jit", "checkpoint", "cond"))
+READABLE = Options(
+    wrappers=("plain", "jit", "checkpoint", "cond", "scan", "fori", "while", "nested")
+)
 
 
 def transformed(program):

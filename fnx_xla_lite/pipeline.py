@@ -6,8 +6,8 @@ two.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from fnx_xla_lite.backends.base import NativeProgram
 from fnx_xla_lite.backends.cpu.backend import cpu_backend
@@ -15,12 +15,13 @@ from fnx_xla_lite.backends.cuda.launch import CudaExecutable
 from fnx_xla_lite.debug import StageWriter, dump_folder, is_checking
 from fnx_xla_lite.errors import BackendError, PassError, VerifyError
 from fnx_xla_lite.fusion.outline import fuse
+from fnx_xla_lite.hlo.callbacks import Callback, check_bound
 from fnx_xla_lite.hlo.ir import HloModule
 from fnx_xla_lite.hlo.text import parse, to_text
 from fnx_xla_lite.hlo.verify import verify
 from fnx_xla_lite.loops.build import build_program
 from fnx_xla_lite.loops.ir import Kernel
-from fnx_xla_lite.loops.program import Case, Copy, Launch, Program, Slot, Step, While
+from fnx_xla_lite.loops.program import Call, Case, Copy, Launch, Program, Slot, Step, While
 from fnx_xla_lite.loops.text import to_text as kernel_text
 from fnx_xla_lite.passes.algebraic import algebraic
 from fnx_xla_lite.passes.canonicalize import canonicalize
@@ -69,6 +70,7 @@ def compile(
     backend: str = "cpu",
     *,
     before: Mapping[str, Callable[[], str]] | None = None,
+    callbacks: Sequence[Callback] = (),
 ) -> Executable | CudaExecutable:
     """Compile a program for this machine's processor, or for its CUDA device.
 
@@ -77,6 +79,7 @@ def compile(
         backend: ``cpu``, or ``cuda``, which needs CuPy and a device.
         before: texts of the stages that came before the module, by name, for dumps and
             ``Executable.stages``.
+        callbacks: the Python functions that a text calls, by number; a module has its own.
 
     Returns:
         An executable that is called with NumPy arrays (on ``cuda`` also with CuPy's, which it
@@ -91,6 +94,8 @@ def compile(
     if backend not in BACKENDS:
         raise BackendError(f"compile: no backend {backend!r}; we have: {' '.join(BACKENDS)}")
     source = verify(parse(module) if isinstance(module, str) else module)
+    source = replace(source, callbacks=tuple(callbacks)) if callbacks else source
+    check_bound(source)
     writer = StageWriter(source.name, dump_folder())
     fused = source
     if writer.is_on:
@@ -180,6 +185,9 @@ def _steps_text(steps: tuple[Step, ...], kernels: dict[Kernel, None], indent: st
                 yield f"{indent}launch {kernel.name}({', '.join(map(_slot_text, slots))})"
             case Copy(source=source, target=target):
                 yield f"{indent}copy {_slot_text(source)} to {_slot_text(target)}"
+            case Call(number=number, inputs=inputs, outputs=outputs):
+                given, filled = (", ".join(map(_slot_text, x)) for x in (inputs, outputs))
+                yield f"{indent}call python {number}({given}) to ({filled})"
             case While(condition=condition, flag=flag, body=body):
                 yield f"{indent}while {_slot_text(flag)} after"
                 yield from _steps_text(condition, kernels, indent + "  ")

@@ -14,7 +14,7 @@ class NativeProgram:
     """A compiled program.
 
     Attributes:
-        entry: address of ``void run(void** parameters, void** results, void* arena)``.
+        entry: address of ``int run(void** parameters, void** results, void* arena)``.
         texts: what the backend emitted, by stage name; made when asked for.
         nanoseconds: estimated time of one run on one thread.
         code_bytes: size of the object code.

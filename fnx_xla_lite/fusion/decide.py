@@ -5,7 +5,7 @@ reads that source at its own index (or, in a reduction, a row's result in that r
 dependency would run in a circle; other kernels of the same space that feed it are then merged into
 that one. A reduction joins what produces its input; a matrix product starts a kernel that what
 follows may join as its epilogue. Scalars gather in few kernels. A reduction's rows must fit the
-cache if the row is read again.
+cache if the row is read again. What has an effect stays alone, after the effects before it.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from fnx_xla_lite.fusion.cost import COLUMNS, SCRATCH_BYTES, is_split, simple_re
 from fnx_xla_lite.fusion.graph import SAME, Edge, Graph
 from fnx_xla_lite.fusion.groups import Dependencies, Group, result_type, spread_access
 from fnx_xla_lite.hlo.ir import Instruction, Value
+from fnx_xla_lite.hlo.regions import has_effect
 
 MOVED = frozenset(
     {"concatenate", "dynamic_slice", "gather", "pad", "reverse", "slice", "transpose"}
@@ -33,6 +34,7 @@ class Decision:
         self.group_of: dict[Instruction, Group] = {}
         self.readers: dict[Value, list[Group]] = {}
         self.scalars: list[Group] = []
+        self.last_effect: Group | None = None
 
     @property
     def groups(self) -> list[Group]:
@@ -52,7 +54,15 @@ class Decision:
             self._place_reduce(instr)
         else:
             kind = "dot" if instr.op == "dot_general" else "solo"
-            self._start(instr, kind)
+            group = self._start(instr, kind)
+            if kind == "solo" and has_effect(instr):
+                self._after_last_effect(group)
+
+    def _after_last_effect(self, group: Group) -> None:
+        """Effects happen in program order."""
+        if self.last_effect is not None:
+            self.dependencies.add(group, self.last_effect)
+        self.last_effect = group
 
     def _start(self, instr: Instruction, kind: str) -> Group:
         group = self.dependencies.new(kind, result_type(instr).size)

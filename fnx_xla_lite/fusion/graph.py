@@ -67,7 +67,7 @@ class Graph:
 
         They are read at other places than the result's.
         """
-        if instr.op == "dot_general":
+        if instr.op in ("dot_general", "custom_call"):
             return instr.operands
         if instr.op in ("gather", "dynamic_slice", "scatter", "dynamic_update_slice"):
             return instr.operands[:1]

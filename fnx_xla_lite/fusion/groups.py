@@ -100,5 +100,5 @@ class Dependencies:
 
 
 def result_type(instr: Instruction) -> TensorType:
-    """The type of an instruction's first result."""
-    return instr.results[0].type
+    """The type of an instruction's first result; any, if it has none."""
+    return instr.results[0].type if instr.results else TensorType((), "i1")

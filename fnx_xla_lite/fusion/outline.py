@@ -3,8 +3,8 @@
 Input: calls inlined. Output: the entry computation (and every region of its control flow) holds
     fusions, control flow, constants, and
 renamings of memory (reshape, optimization_barrier, bitcasts between widths). A fusion's region has
-parameters for what it reads from memory; what is virtual is repeated inside. Fusions stand in an
-order in which the other readers of a parameter come before the fusion that may overwrite it, where
+parameters for what it reads from memory; what is virtual is repeated inside. Instructions with an
+effect stay in their order, whether or not anybody reads their results. Fusions stand in an order in which the other readers of a parameter come before the fusion that may overwrite it, where
 dependencies allow.
 """
 
@@ -20,10 +20,10 @@ from fnx_xla_lite.fusion.groups import Group
 from fnx_xla_lite.fusion.prepare import prepare
 from fnx_xla_lite.fusion.recompute import recompute
 from fnx_xla_lite.hlo.ir import Computation, HloModule, Instruction, Value
-from fnx_xla_lite.hlo.regions import free_values
+from fnx_xla_lite.hlo.regions import free_values, has_effect
 
 CONTROL = frozenset({"while", "case"})
-PLAIN = CONTROL | {"constant", "reshape", "fusion"}
+PLAIN = CONTROL | {"constant", "custom_call", "reshape", "fusion"}
 LARGE_CONSTANT = 4096  # bytes
 Pairs = list[tuple[Value, Value]]
 
@@ -148,7 +148,7 @@ class _Outliner:
         self._find_outputs()
         self._order_takers(takes)
         for group in self._ordered():
-            if self.outputs[group]:
+            if self.outputs[group] or self._effects(group):
                 self._write(group)
         for result in body.results:
             self._need(result)
@@ -186,6 +186,7 @@ class _Outliner:
 
         Beside them the values that they read from memory.
         """
+        effects = self._effects(group) if group else []
         own = {*(group.members if group else ()), *self.copied.get(group, ())}
         inside: set[Instruction] = set()
         leaves: dict[Value, None] = {}
@@ -201,7 +202,15 @@ class _Outliner:
                 leaves.update(dict.fromkeys(direct))
                 todo += [x for x in instr.operands if x not in direct]
                 todo += [x for r in instr.regions if not direct for x in free_values(r)]
+        for instr in effects:
+            inside.add(instr)
+            leaves.update(dict.fromkeys(self.graph.direct_operands(instr)))
         return sorted(inside, key=self.order.__getitem__), leaves
+
+    @staticmethod
+    def _effects(group: Group) -> list[Instruction]:
+        """Members that must run even if nobody reads their results; such a group has no others."""
+        return [i for i in group.members if group.kind == "solo" and has_effect(i)]
 
     def _order_takers(self, takes: Pairs) -> None:
         """A group that writes over a parameter waits for its other readers."""
@@ -242,7 +251,7 @@ class _Outliner:
             return
         for leaf in self.leaves[group]:
             self._need(leaf)
-        if is_rename(first):
+        if is_rename(first) or first.op == "custom_call":
             self.written.append(first)
         else:
             self._fusion(self.inside[group], list(self.leaves[group]), self.outputs[group])

@@ -29,6 +29,7 @@ class AbstractBuilder:
 
     Attributes:
         functions: private functions by name, shared with the builders of regions.
+        callbacks: Python functions that the program calls, shared likewise.
         location_text: the user's line, ``file:line in function``, given to each instruction built.
     """
 
@@ -39,6 +40,7 @@ class AbstractBuilder:
         self._instructions: list[Instruction] = []
         self._donated: set[int] = set()
         self.functions: dict[str, Function] = parent.functions if parent else {}
+        self.callbacks: list[Callable[..., Any]] = parent.callbacks if parent else []
 
     def parameter(self, shape: Ints, dtype: str | np.dtype | type, donated: bool = False) -> Value:
         """A new input; ``donated`` lets results take over its buffer."""
@@ -92,7 +94,7 @@ class AbstractBuilder:
         if name in self.functions or name == "main":
             raise VerifyError(f"function {name!r} is already defined; choose another name")
         inner = type(self)(name)
-        inner.functions = self.functions
+        inner.functions, inner.callbacks = self.functions, self.callbacks
         self.functions[name] = Function(name, inner.region(body, types))
 
     def has_function(self, name: str) -> bool:
@@ -102,7 +104,7 @@ class AbstractBuilder:
     def build(self, *results: Value) -> HloModule:
         """The module whose entry is what was built, with these results."""
         main = Function("main", self.computation(*results), frozenset(self._donated))
-        return HloModule(self.name, (main, *self.functions.values()))
+        return HloModule(self.name, (main, *self.functions.values()), tuple(self.callbacks))
 
     @contextlib.contextmanager
     def location(self, text: str | None) -> Iterator[None]:

@@ -20,7 +20,7 @@ from fnx_xla_lite.hlo.constants import as_constant
 from fnx_xla_lite.hlo.dtypes import element_name, from_numpy, to_numpy
 from fnx_xla_lite.hlo.ir import TensorType, Value
 from fnx_xla_lite.hlo.opset import op_def
-from fnx_xla_lite.hlo.shapes import compare_type
+from fnx_xla_lite.hlo.shapes import CALLBACK, compare_type
 
 
 def _unary(op: str) -> Callable[[Builder, Value], Value]:
@@ -298,6 +298,31 @@ class Builder(AbstractBuilder):
             )
         given = tuple(value.type for value in function.body.results)
         return self.apply("call", operands, {"callee": function_name}, given=given)
+
+    def custom_call(
+        self,
+        callback: Callable[..., Any],
+        operands: Sequence[Value],
+        results: Sequence[Any],
+        has_side_effect: bool = True,
+    ) -> tuple[Value, ...]:
+        """Call Python: ``callback(*arrays) -> arrays`` (see ``hlo/callbacks.py``).
+
+        Args:
+            callback: the function; it is no part of the module's text.
+            operands: what it is given.
+            results: the types of its results: anything with ``shape`` and ``dtype``.
+            has_side_effect: then it runs once each time that control comes by, in program order.
+        """
+        known = (n for n, other in enumerate(self.callbacks) if other is callback)
+        handle = next(known, len(self.callbacks))
+        if handle == len(self.callbacks):
+            self.callbacks.append(callback)
+        given = tuple(TensorType(as_ints(r.shape), element_name(r.dtype)) for r in results)
+        attributes = {
+            "call_target_name": CALLBACK, "handle": handle, "has_side_effect": has_side_effect
+        }  # fmt: skip
+        return self.apply("custom_call", tuple(operands), attributes, given=given)
 
     def while_(self, inits: Sequence[Value], condition: Body, body: Body) -> tuple[Value, ...]:
         """Run ``body(builder, *state) -> state`` while ``condition(builder, *state)`` is true."""

@@ -13,6 +13,7 @@ from collections.abc import Callable
 import numpy as np
 
 from fnx_xla_lite.errors import VerifyError
+from fnx_xla_lite.hlo.callbacks import call_back, check_bound
 from fnx_xla_lite.hlo.dtypes import to_numpy
 from fnx_xla_lite.hlo.indexing import scatter_places
 from fnx_xla_lite.hlo.ir import Computation, HloModule, Instruction, Value
@@ -40,6 +41,7 @@ def interpret(module: HloModule, *arrays: np.ndarray) -> Arrays:
     parameters = module.main.body.parameters
     if len(arrays) != len(parameters):
         raise VerifyError(f"{module.name}: takes {len(parameters)} arrays, got {len(arrays)}")
+    check_bound(module)
     checked = tuple(
         _checked(i, x, p) for i, (x, p) in enumerate(zip(arrays, parameters, strict=True))
     )
@@ -89,6 +91,11 @@ class _Machine:
 
     def fusion(self, instr: Instruction, operands: Arrays, env: Env) -> Arrays:
         return self.run(instr.regions[0], operands, env)
+
+    def custom_call(self, instr: Instruction, operands: Arrays, env: Env) -> Arrays:
+        callback = self._module.callbacks[instr.attributes["handle"]]
+        found = call_back(callback, operands, [x.type for x in instr.results])
+        return tuple(np.array(x) for x in found)
 
     def while_(self, instr: Instruction, operands: Arrays, env: Env) -> Arrays:
         condition, body = instr.regions
@@ -162,6 +169,7 @@ _POINTWISE = SCALAR_OPS - {"bitcast_convert"}  # its meaning reads the shape of 
 _WITH_REGIONS = {
     "call": _Machine.call,
     "case": _Machine.case,
+    "custom_call": _Machine.custom_call,
     "fusion": _Machine.fusion,
     "if": _Machine.if_,
     "reduce": _Machine.reduce,

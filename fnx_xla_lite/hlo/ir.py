@@ -2,7 +2,8 @@
 
 Grammar::
 
-    HloModule   ::= name Function+          the first function is the entry, "main"
+    HloModule   ::= name Function+ callback*
+                                            the first function is the entry, "main"
     Function    ::= name Computation donated*
                                             donated: positions of parameters that may be reused
     Computation ::= parameter* Instruction* result*
@@ -21,7 +22,7 @@ prints and parses StableHLO's MLIR text.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -101,10 +102,15 @@ class Function:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HloModule:
-    """A program: functions, of which the first is the entry."""
+    """A program: functions, of which the first is the entry.
+
+    ``callbacks`` are the Python functions that its ``custom_call`` instructions name by number
+    (``hlo/callbacks.py``); a module read from text has none until `compile` is given them.
+    """
 
     name: str
     functions: tuple[Function, ...]
+    callbacks: tuple[Callable[..., Any], ...] = ()
 
     @property
     def main(self) -> Function:

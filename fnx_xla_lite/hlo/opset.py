@@ -277,6 +277,13 @@ _WITH_REGIONS = (
     OpDef(name="case", arity=1, infer=shapes_indexing.case, regions=None),
     OpDef(name="if", arity=1, infer=shapes_indexing.case, regions=2),
     OpDef(name="call", dialect="func", arity=None, infer=shapes.stated, attributes=("callee",)),
+    OpDef(
+        name="custom_call",
+        arity=None,
+        infer=shapes.custom_call,
+        attributes=("call_target_name", "handle"),
+        optional={"has_side_effect": False},
+    ),
     OpDef(name="fusion", dialect="fnx", arity=None, infer=shapes_indexing.fusion, regions=1),
 )
 

@@ -1,4 +1,4 @@
-"""Questions about regions: which monoid a body is, which outer values a computation reads."""
+"""Questions about regions: which monoid a body is, what it reads of others, whether it acts."""
 
 from __future__ import annotations
 
@@ -32,6 +32,16 @@ def walk(computation: Computation) -> Iterator[Instruction]:
         yield instr
         for region in instr.regions:
             yield from walk(region)
+
+
+def has_effect(instr: Instruction) -> bool:
+    """Whether an instruction does more than compute its results, itself or in a region.
+
+    Such instructions are neither dropped nor merged, and stay in their order.
+    """
+    if instr.op == "custom_call":
+        return bool(instr.attributes.get("has_side_effect"))
+    return any(has_effect(inner) for region in instr.regions for inner in region.instructions)
 
 
 def free_values(computation: Computation) -> tuple[Value, ...]:

@@ -17,6 +17,7 @@ from fnx_xla_lite.hlo.dtypes import FLOATS, INTS, UNSIGNED, bit_width
 from fnx_xla_lite.hlo.ir import Computation, TensorType
 
 Types = tuple[TensorType, ...]
+CALLBACK = "fnx.callback"  # the target of a custom_call that runs Python
 
 
 @dataclass(slots=True)
@@ -287,3 +288,11 @@ def stated(site: Site) -> Types:
     if site.given is None:
         site.fail("result types must be stated")
     return site.given
+
+
+def custom_call(site: Site) -> Types:
+    """A call of Python: results have the types that were stated; the target is ``fnx.callback``."""
+    target, handle = site.attributes["call_target_name"], site.attributes["handle"]
+    site.require(target == CALLBACK, f"the only target is {CALLBACK}")
+    site.require(type(handle) is int and handle >= 0, "the handle must be the number of a callback")
+    return stated(site)

@@ -13,7 +13,7 @@ from typing import Any
 from fnx_xla_lite.errors import UnsupportedOpError, VerifyError
 from fnx_xla_lite.hlo.ir import Computation, Function, HloModule, Instruction, TensorType, Value
 from fnx_xla_lite.hlo.opset import OPS, infer
-from fnx_xla_lite.hlo.shapes import Site
+from fnx_xla_lite.hlo.shapes import CALLBACK, Site
 from fnx_xla_lite.hlo.text_attributes import (
     as_plain,
     has_floats,
@@ -289,6 +289,11 @@ class _Parser:
     def _custom_call(self, statement: Statement, scope: Scope) -> None:
         """``custom_call @target(%a) {...} : types``, for the targets that mean something to us."""
         target = parse_symbol(self._reader.tokens.kind("symbol"))
+        if target == CALLBACK:
+            statement.attributes["call_target_name"] = target
+            statement.operands = self._reader.operands(scope)
+            self._reader.state_types(statement)
+            return
         if target not in _TARGETS and target not in _IDENTITIES:
             place = self._reader.tokens.place(statement.token)
             raise UnsupportedOpError(f"{place}: custom_call @{target} is not supported")

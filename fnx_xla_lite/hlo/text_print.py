@@ -142,6 +142,14 @@ class _Printer:
 
     # Operations with a syntax of their own
 
+    def custom_call(self, instr: Instruction, _: str) -> str:
+        attrs = instr.attributes
+        pairs = ["api_version = 4 : i32", f"backend_config = {{handle = {attrs['handle']} : i64}}"]
+        pairs += ["has_side_effect = true"] if attrs.get("has_side_effect") else []
+        head = f"stablehlo.custom_call {symbol(attrs['call_target_name'])}"
+        operands = self._operands(instr.operands)
+        return f"{head}({operands}) {{{', '.join(pairs)}}} : {_function_type(instr)}"
+
     def constant(self, instr: Instruction, _: str) -> str:
         type_ = instr.result.type
         return (
@@ -216,6 +224,7 @@ class _Printer:
 _SPECIAL: dict[str, Callable[[_Printer, Instruction, str], str]] = {
     "compare": _Printer.compare,
     "constant": _Printer.constant,
+    "custom_call": _Printer.custom_call,
     "dot_general": _Printer.dot_general,
     "reduce": _Printer.reduce,
     "slice": _Printer.slice_,

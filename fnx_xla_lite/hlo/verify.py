@@ -7,7 +7,8 @@ operands and regions as that says and every attribute that it requires. 4. Resul
 operation's shape rule gives; element types are ours; 64 bits count an array's bytes. 5. A ``call``
 names a function of the module whose parameter and result types are the call's. 6. A ``constant``'s
 value has its result's type and cannot be written to. 7. Donated positions are parameters. Regions
-of reductions and scatters read nothing from outside.
+of reductions and scatters read nothing from outside. 8. A module that has callbacks has every one
+that it names.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import math
 from typing import NoReturn
 
 from fnx_xla_lite.errors import VerifyError
+from fnx_xla_lite.hlo.callbacks import check_bound
 from fnx_xla_lite.hlo.dtypes import ELEMENT_TYPES, itemsize, to_numpy
 from fnx_xla_lite.hlo.ir import Computation, Function, HloModule, Instruction, Value
 from fnx_xla_lite.hlo.opset import OPS, infer
@@ -40,6 +42,8 @@ def verify(module: HloModule) -> HloModule:
     for function in module.functions:
         _Verifier(module, function).check()
     _check_calls_end(module)
+    if module.callbacks:
+        check_bound(module)
     return module
 
 

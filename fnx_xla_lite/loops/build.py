@@ -2,7 +2,7 @@
 
 Input: calls inlined; what is not fused is fused first. Every fusion becomes kernel launches,
     instructions that only rename memory
-nothing, control flow While and Case steps. ``steps`` lays out symbolic steps over storages with
+nothing, control flow While and Case steps, callbacks Call steps. ``steps`` lays out symbolic steps over storages with
 lifetimes; this module lets values take over dead memory, packs the arena and makes the final slots.
 Invariant: every kernel is verified, no two live values overlap.
 """
@@ -14,8 +14,9 @@ from fnx_xla_lite.hlo.ir import HloModule, TensorType
 from fnx_xla_lite.loops.inplace import Touches
 from fnx_xla_lite.loops.ir import Kernel
 from fnx_xla_lite.loops.memory import Storage, is_free, pack, take_over
-from fnx_xla_lite.loops.program import Case, Copy, Launch, Program, Step, While
+from fnx_xla_lite.loops.program import Call, Case, Copy, Launch, Program, Step, While
 from fnx_xla_lite.loops.steps import (
+    Branches,
     Layout,
     Move,
     Repeat,
@@ -51,6 +52,7 @@ def build_program(module: HloModule) -> Program:
         arena,
         tuple(_finish(layout.steps)),
         aliases,
+        module.callbacks,
     )
 
 
@@ -73,7 +75,7 @@ class _Sharing:
                     self.move(move)
                 self.steps(step.condition)
                 self.steps(step.body)
-            else:
+            elif isinstance(step, Branches):
                 for branch in step.branches:
                     self.steps(branch)
 
@@ -137,9 +139,12 @@ def _finish(steps: list[SymbolicStep]) -> list[Step]:
             body = [*_finish(step.body), *_moves(step.exits)]
             flag = step.flag.slot(FLAG)
             found.append(While(tuple(_finish(step.condition)), flag, tuple(body)))
-        else:
+        elif isinstance(step, Branches):
             branches = tuple(tuple(_finish(branch)) for branch in step.branches)
             found.append(Case(step.index.slot(INDEX), branches))
+        else:
+            inputs, outputs = (tuple(s.slot(t) for s, t in x) for x in (step.inputs, step.outputs))
+            found.append(Call(step.number, inputs, outputs))
     return found
 
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from fnx_xla_lite.hlo.callbacks import call_back
 from fnx_xla_lite.hlo.dtypes import to_numpy
 from fnx_xla_lite.loops.interpret import interpret
-from fnx_xla_lite.loops.program import Case, Copy, Launch, Program, Slot, Step, While
+from fnx_xla_lite.loops.program import Call, Case, Copy, Launch, Program, Slot, Step, While
 
 
 def execute(program: Program, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -29,6 +30,7 @@ class _Memory:
     """Everything that slots point into."""
 
     def __init__(self, program: Program, arrays: tuple[np.ndarray, ...]):
+        self.callbacks = program.callbacks
         self.parameters = list(arrays)
         self.constants = [np.ascontiguousarray(c) for c in program.constants]
         self.arena = np.full(program.arena_bytes, 0xA5, np.uint8)  # what is not written shows
@@ -58,11 +60,22 @@ class _Memory:
             while self._tested(step):
                 for inner in step.body:
                     self.run(inner)
+        elif isinstance(step, Call):
+            self._call(step)
         elif isinstance(step, Case):
             index = int(self.view(step.index))
             branch = index if 0 <= index < len(step.branches) else -1
             for inner in step.branches[branch]:
                 self.run(inner)
+
+    def _call(self, step: Call) -> None:
+        found = call_back(
+            self.callbacks[step.number],
+            [self.view(slot) for slot in step.inputs],
+            [slot.type for slot in step.outputs],
+        )
+        for slot, x in zip(step.outputs, found, strict=True):
+            self.view(slot)[...] = x
 
     def _tested(self, step: While) -> bool:
         for inner in step.condition:

@@ -7,15 +7,18 @@ Grammar::
               | Copy(source, target)           equal types
               | While(condition, body, flag)   condition writes ``flag`` (i1); then body; repeat
               | Case(index, branches)          an i32 scalar, clamped, picks a branch's Steps
+              | Call(number, inputs, outputs)  a callback reads and writes Slots
     Slot    ::= place(parameter i | result i | constant i | arena offset) TensorType
 
 Two slots may share memory: a donated parameter and a result, or arena slots whose lifetimes do not
 overlap. A slot of a launch has the element type and the size of its kernel parameter; the shape may
-be another. Arena offsets are multiples of 64 bytes. Values without elements have no steps.
+be another. Arena offsets are multiples of 64 bytes. Values without elements have no steps, but can
+be slots of a Call.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -68,7 +71,19 @@ class Case:
     branches: tuple[tuple[Step, ...], ...]
 
 
-Step = Launch | Copy | While | Case
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Run the program's callback ``number`` on ``inputs``; it fills ``outputs``, or fails.
+
+    Calls happen in order. One that fails ends the whole run at once.
+    """
+
+    number: int
+    inputs: tuple[Slot, ...]
+    outputs: tuple[Slot, ...]
+
+
+Step = Launch | Copy | While | Case | Call
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +91,7 @@ class Program:
     """A whole executable.
 
     ``aliases`` are (result, parameter) pairs: a donated parameter's memory becomes the result.
+    ``callbacks`` are Python functions, by number (``hlo/callbacks.py``).
     """
 
     name: str
@@ -85,3 +101,31 @@ class Program:
     arena_bytes: int
     steps: tuple[Step, ...]
     aliases: tuple[tuple[int, int], ...] = ()
+    callbacks: tuple[Callable[..., Any], ...] = ()
+
+
+def calls(steps: Iterable[Step]) -> Iterator[Call]:
+    """Every call in ``steps``, those of loops and branches included."""
+    for step in steps:
+        match step:
+            case Call():
+                yield step
+            case While(condition=condition, body=body):
+                yield from calls((*condition, *body))
+            case Case(branches=branches):
+                for branch in branches:
+                    yield from calls(branch)
+
+
+Signature = tuple[int, tuple[TensorType, ...], tuple[TensorType, ...]]
+
+
+def signature(call: Call) -> Signature:
+    """A callback's number, and the types that it is called with and for."""
+    inputs, outputs = (tuple(slot.type for slot in slots) for slots in (call.inputs, call.outputs))
+    return call.number, inputs, outputs
+
+
+def signatures(steps: Iterable[Step]) -> tuple[Signature, ...]:
+    """Every distinct signature of a call in ``steps``, in order; native code numbers these."""
+    return tuple(dict.fromkeys(map(signature, calls(steps))))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from fnx_xla_lite.loops.ir import Kernel
-from fnx_xla_lite.loops.program import Case, Copy, Launch, Program, Slot, Step, While
+from fnx_xla_lite.loops.program import Call, Case, Copy, Launch, Program, Slot, Step, While
 from fnx_xla_lite.loops.text import to_text as kernel_text
 
 
@@ -42,6 +42,9 @@ def _step(step: Step) -> list[str]:
         return [f"launch {step.kernel.name}({places})"]
     if isinstance(step, Copy):
         return [f"copy {_slot(step.source)} to {_slot(step.target)}: {step.source.type}"]
+    if isinstance(step, Call):
+        inputs, outputs = (", ".join(map(_slot, slots)) for slots in (step.inputs, step.outputs))
+        return [f"call python {step.number}({inputs}) to ({outputs})"]
     if isinstance(step, While):
         condition = [line for inner in step.condition for line in _step(inner)]
         body = [line for inner in step.body for line in _step(inner)]

@@ -61,7 +61,16 @@ class Branches:
     branches: list[list[SymbolicStep]]
 
 
-SymbolicStep = Move | Run | Repeat | Branches
+@dataclass(slots=True)
+class Talk:
+    """Run a callback."""
+
+    number: int
+    inputs: list[tuple[Storage, TensorType]]
+    outputs: list[tuple[Storage, TensorType]]
+
+
+SymbolicStep = Move | Run | Repeat | Branches | Talk
 
 
 @dataclass(slots=True)
@@ -179,6 +188,14 @@ class _Tracer:
         moves = [Move(s, self.homes[t], t.type, self.position) for t, s in starts]
         return Run(call, inputs, [self.homes[v] for v in call.outputs], moves, self.position)
 
+    def talk(self, instr: Instruction, steps: list[SymbolicStep]) -> None:
+        """A callback."""
+        inputs = [(self.read(value), value.type) for value in instr.operands]
+        for value in instr.results:
+            self.homes[value] = self.new(value.type)
+        outputs = [(self.homes[value], value.type) for value in instr.results]
+        steps.append(Talk(instr.attributes["handle"], inputs, outputs))
+
     def repeat(self, instr: Instruction, steps: list[SymbolicStep]) -> None:
         """A ``while``."""
         condition, body = instr.regions
@@ -248,4 +265,5 @@ _RULES = dict.fromkeys(ALIASES, _Tracer.alias) | {
     "constant": _Tracer.constant,
     "while": _Tracer.repeat,
     "case": _Tracer.branches,
+    "custom_call": _Tracer.talk,
 }

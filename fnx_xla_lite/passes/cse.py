@@ -1,7 +1,8 @@
 """Common subexpression elimination: equal operations on equal values are computed once.
 
 Constants count as equal bit by bit. Regions have tables of their own: a value of an enclosing
-computation never replaces one inside, so the bodies of reductions stay free of captures.
+computation never replaces one inside, so the bodies of reductions stay free of captures. What has
+an effect happens as often as it is written.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 from fnx_xla_lite.hlo.constants import constant_key
 from fnx_xla_lite.hlo.ir import Computation, HloModule, Instruction, Value
 from fnx_xla_lite.hlo.opset import OPS
+from fnx_xla_lite.hlo.regions import has_effect
 from fnx_xla_lite.passes.base import map_main, substitute, with_regions
 
 _BARRIERS = ("optimization_barrier",)
@@ -40,7 +42,7 @@ class _Merger:
                 regions = tuple(self.computation(region) for region in instr.regions)
                 if any(a is not b for a, b in zip(regions, instr.regions, strict=True)):
                     instr = with_regions(instr, regions)
-            if instr.op in _BARRIERS:
+            if instr.op in _BARRIERS or has_effect(instr):
                 out.append(instr)
                 continue
             first = seen.setdefault(instruction_key(instr, {}), instr)

@@ -1,11 +1,11 @@
-"""Dead code elimination: drop instructions whose results nobody reads (every operation is pure)."""
+"""Dead code elimination: drop instructions whose results nobody reads and that have no effect."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from fnx_xla_lite.hlo.ir import Computation, HloModule, Instruction, Value
-from fnx_xla_lite.hlo.regions import free_values
+from fnx_xla_lite.hlo.regions import free_values, has_effect
 from fnx_xla_lite.passes.base import map_main, with_regions
 
 
@@ -21,7 +21,7 @@ def _live(body: Computation) -> Computation:
     needed: set[Value] = set(body.results)
     kept: list[Instruction] = []
     for instr in reversed(body.instructions):
-        if needed.isdisjoint(instr.results):
+        if needed.isdisjoint(instr.results) and not has_effect(instr):
             continue
         if instr.regions:
             instr = with_regions(instr, tuple(_live(region) for region in instr.regions))

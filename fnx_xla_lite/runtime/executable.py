@@ -1,6 +1,6 @@
 """Executable: a compiled program that is called with arrays and gives arrays.
 
-The native entry is ``void run(void** parameters, void** results, void* arena)``:
+The native entry is ``int run(void** parameters, void** results, void* arena)``:
 
 * ``parameters[i]`` points to the elements of parameter i: C-contiguous, of the declared type,
   aligned to the element size;
@@ -12,7 +12,8 @@ The native entry is ``void run(void** parameters, void** results, void* arena)``
 
 The entry may be called from several threads at once, with the GIL released. It keeps no state
 between calls, and puts back the floating-point control word that it sets. Pointers to arrays
-without elements are not followed.
+without elements are not followed. It returns 0; or 1 as soon as a callback has raised: then the
+error is set in this thread, and what is in the results means nothing.
 """
 
 from __future__ import annotations
@@ -27,11 +28,11 @@ import numpy as np
 
 from fnx_xla_lite.hlo.dtypes import from_numpy, to_numpy
 from fnx_xla_lite.hlo.ir import TensorType
-from fnx_xla_lite.loops.program import Program
+from fnx_xla_lite.loops.program import Program, signatures
 from fnx_xla_lite.runtime import native_pool
 
 _POINTER = ctypes.c_void_p
-_Entry = ctypes.CFUNCTYPE(None, _POINTER, _POINTER, _POINTER)
+_Entry = ctypes.CFUNCTYPE(ctypes.c_int32, _POINTER, _POINTER, _POINTER)
 _HEAD = object.__basicsize__
 _POOLED_BYTES = 16 * 1024
 
@@ -88,7 +89,9 @@ class Executable:
         self.cost, self.code_bytes = cost, code_bytes
         self.stages: Mapping[str, str] = Stages(stages)
         self._keep = keep
-        self._call = _Entry(entry)
+        self._call: Callable[..., int] = _Entry(entry)
+        if signatures(program.steps):  # ctypes raises what a callback raised, if it has the GIL
+            self._call = functools.partial(native_pool.support().run_released, entry)
         self._parameters = tuple((to_numpy(t.dtype), t.shape) for t in program.parameters)
         aliased = {result for result, _ in program.aliases}
         self._results = tuple(
@@ -111,6 +114,7 @@ class Executable:
         Raises:
             TypeError: an argument's element type is wrong, or there are too few or too many.
             ValueError: an argument's shape is wrong.
+            BaseException: whatever a callback of the program raised.
         """
         if len(arrays) != len(self._parameters):
             raise TypeError(

@@ -3,7 +3,8 @@
 Input: a call plan (types expected, memory wanted) as a flat struct. Output: a builtin function
 ``call(*leaves)`` that checks its arguments by identity of their type and aval, takes result memory
 from the recycled pool, runs the entry and wraps the results. Arguments that do not fit give the
-``MISS`` object back and nothing has happened.
+``MISS`` object back and nothing has happened. What a callback of the program raises is raised; the
+results' memory goes back to the pool then, and donated arguments are gone.
 
 The array class is a parameter: any final Python class with two ``__slots__``, one for an ndarray
 and one for an interned aval. Python's and NumPy's C interfaces are called as C code would; the
@@ -39,7 +40,7 @@ class CallPlan:
     """All that a native call must know.
 
     Attributes:
-        entry: address of ``void run(void** parameters, void** results, void* arena)``.
+        entry: address of ``int run(void** parameters, void** results, void* arena)``.
         in_avals: the interned avals that arguments must carry.
         out_avals: the avals of the results, with ``shape`` and ``dtype``.
         arena_bytes: scratch memory that the entry wants.

@@ -9,6 +9,7 @@
 @cached_limit = internal global i64 1073741824
 @live_bytes = internal global i64 0
 @capsule_name = internal constant [11 x i8] c"fnx.memory\00"
+@address_format = internal constant [2 x i8] c"K\00"
 
 declare i32 @posix_memalign(ptr, i64, i64)
 declare i32 @madvise(ptr, i64, i32)
@@ -27,6 +28,9 @@ declare ptr @PyCapsule_GetPointer(ptr, ptr)
 declare ptr @PyEval_SaveThread()
 declare void @PyEval_RestoreThread(ptr)
 declare ptr @PyErr_NoMemory()
+declare i32 @PyGILState_Ensure()
+declare void @PyGILState_Release(i32)
+declare ptr @PyObject_CallFunction(ptr, ptr, ...)
 declare ptr @numpy_new_from_descr(ptr, ptr, i32, ptr, ptr, ptr, i32, ptr)
 declare i32 @numpy_set_base(ptr, ptr)
 @numpy_array_type = external global i8
@@ -211,6 +215,31 @@ name:
   ret i1 %ours
 no:
   ret i1 false
+}
+
+; What compiled code calls Python by, with or without the GIL: %callable(address of the slots). 0, or 1 where it raised: the error
+; stays set in this thread, and whoever started the program raises it.
+define i32 @fnx_call_back(ptr %callable, ptr %slots) {
+  %state = call i32 @PyGILState_Ensure()
+  %address = ptrtoint ptr %slots to i64
+  %out = call ptr (ptr, ptr, ...) @PyObject_CallFunction(ptr %callable, ptr @address_format, i64 %address)
+  %raised = icmp eq ptr %out, null
+  br i1 %raised, label %done, label %drop
+drop:
+  call void @Py_DecRef(ptr %out)
+  br label %done
+done:
+  call void @PyGILState_Release(i32 %state)
+  %status = zext i1 %raised to i32
+  ret i32 %status
+}
+
+; an entry, run with the GIL released; called with the GIL
+define i32 @fnx_run_released(ptr %run, ptr %parameters, ptr %results, ptr %arena) {
+  %thread = call ptr @PyEval_SaveThread()
+  %status = call i32 %run(ptr %parameters, ptr %results, ptr %arena)
+  call void @PyEval_RestoreThread(ptr %thread)
+  ret i32 %status
 }
 
 ; PyObject *call(PyObject *self, PyObject *const *args, Py_ssize_t n): see native_call.py
@@ -442,13 +471,14 @@ run_now:
   br i1 %long, label %run_free, label %run_held
 run_free:
   %thread = call ptr @PyEval_SaveThread()
-  call void %run(ptr %pointers, ptr %results, ptr %scratch)
+  %status_free = call i32 %run(ptr %pointers, ptr %results, ptr %scratch)
   call void @PyEval_RestoreThread(ptr %thread)
   br label %ran
 run_held:
-  call void %run(ptr %pointers, ptr %results, ptr %scratch)
+  %status_held = call i32 %run(ptr %pointers, ptr %results, ptr %scratch)
   br label %ran
 ran:
+  %status = phi i32 [ %status_free, %run_free ], [ %status_held, %run_held ]
   br i1 %wants, label %free_arena, label %let_go
 free_arena:
   call void @fnx_release(ptr %scratch)
@@ -456,13 +486,40 @@ free_arena:
 let_go:
   %q = phi i64 [ 0, %ran ], [ 0, %free_arena ], [ %q1, %let_go_one ]
   %q_more = icmp ult i64 %q, %n_in
-  br i1 %q_more, label %let_go_one, label %wrap
+  br i1 %q_more, label %let_go_one, label %finished
 let_go_one:
   %q_at = getelementptr ptr, ptr %held, i64 %q
   %q_buffer = load ptr, ptr %q_at
   call void @Py_DecRef(ptr %q_buffer)
   %q1 = add i64 %q, 1
   br label %let_go
+
+finished:
+  %failed = icmp ne i32 %status, 0
+  br i1 %failed, label %give_up, label %wrap
+
+give_up:                                   ; a callback raised, and its error is set: no result is delivered
+  %g = phi i64 [ %n_out, %finished ], [ %g1, %given_up ]
+  %g_none = icmp eq i64 %g, 0
+  br i1 %g_none, label %error_is_set, label %give_up_one
+give_up_one:
+  %g1 = sub i64 %g, 1
+  %g_array_at = getelementptr ptr, ptr %arrays, i64 %g1
+  %g_array = load ptr, ptr %g_array_at
+  %g_owned = icmp ne ptr %g_array, null
+  br i1 %g_owned, label %give_up_inherited, label %give_up_block
+give_up_inherited:
+  call void @Py_DecRef(ptr %g_array)
+  br label %given_up
+give_up_block:
+  %g_result_at = getelementptr ptr, ptr %results, i64 %g1
+  %g_result = load ptr, ptr %g_result_at
+  call void @fnx_release(ptr %g_result)
+  br label %given_up
+given_up:
+  br label %give_up
+error_is_set:
+  ret ptr null
 
 wrap:
   %tuple = call ptr @PyTuple_New(i64 %n_out)

@@ -22,6 +22,7 @@ _PYTHON_SYMBOLS = (
     "PyTuple_GetItem", "PyTuple_New", "PyTuple_SetItem", "PyBytes_AsString", "Py_IncRef",
     "Py_DecRef", "PyType_GenericAlloc", "PyCapsule_New", "PyCapsule_GetPointer",
     "PyEval_SaveThread", "PyEval_RestoreThread", "PyErr_NoMemory", "PyCapsule_Type",
+    "PyGILState_Ensure", "PyGILState_Release", "PyObject_CallFunction",
 )  # fmt: skip
 
 
@@ -36,7 +37,11 @@ class _MethodDef(ctypes.Structure):
 
 @dataclass(frozen=True, slots=True)
 class Support:
-    """The compiled support code: addresses and the pool functions, all of which hold the GIL."""
+    """The compiled support code: addresses and the pool functions, all of which hold the GIL.
+
+    ``run_released`` runs an entry without it. ``call_back`` is the address of what entries call
+    Python by.
+    """
 
     engine: Any
     method: _MethodDef
@@ -47,6 +52,8 @@ class Support:
     set_limit: Any
     live_bytes: Any
     cached_bytes: Any
+    run_released: Any
+    call_back: int
 
     @property
     def method_address(self) -> int:
@@ -80,6 +87,10 @@ def support() -> Support:
         set_limit=function("fnx_set_limit", None, word),
         live_bytes=function("fnx_live_bytes", word),
         cached_bytes=function("fnx_cached_bytes", word),
+        run_released=function(
+            "fnx_run_released", ctypes.c_int32, pointer, pointer, pointer, pointer
+        ),
+        call_back=engine.get_function_address("fnx_call_back"),
     )
 
 

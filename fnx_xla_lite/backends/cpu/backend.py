@@ -12,6 +12,7 @@ import hashlib
 import importlib.resources
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import llvmlite
 import numpy as np
@@ -21,6 +22,8 @@ from fnx_xla_lite.backends.cpu.cost import program_nanoseconds
 from fnx_xla_lite.backends.cpu.emit_types import constant_bytes
 from fnx_xla_lite.backends.cpu.engine import Library, emit_assembly, emit_objects, load_objects
 from fnx_xla_lite.backends.cpu.program import (
+    CALL_BACK,
+    CALLBACKS,
     CONSTANTS,
     ENTRY,
     PARALLEL_FOR,
@@ -31,8 +34,10 @@ from fnx_xla_lite.backends.cpu.program import (
 from fnx_xla_lite.backends.cpu.target import Target, host
 from fnx_xla_lite.backends.cpu.threads import pool
 from fnx_xla_lite.errors import BackendError
-from fnx_xla_lite.loops.program import Program
+from fnx_xla_lite.loops.program import Program, signatures
+from fnx_xla_lite.runtime import native_pool
 from fnx_xla_lite.runtime.cache import ObjectCache, object_cache
+from fnx_xla_lite.runtime.native_callback import native_callback
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +52,21 @@ class CpuBackend:
         """Compile all kernels of ``program`` and its entry, or load them from the cache."""
         key = _key(program, self.target)
         packed = self.cache.get(key) if self.cache else None
-        library = _try_load(packed) if packed is not None else None
+        library = _try_load(packed, program) if packed is not None else None
         if library is None:
             objects = emit_objects(emit_modules(program, self.target), self.target)
-            library, packed = _load(objects), pack(objects)
+            library, packed = _load(objects, program), pack(objects)
             if self.cache:
                 self.cache.put(key, packed)
         assert packed is not None
         constants = _fill_constants(library, program)
+        callbacks = _fill_callbacks(library, program)
         texts = {
             "llvm": lambda: "\n".join(self.llvm_texts(program)),
             "assembly": lambda: "\n".join(self.assembly_texts(program)),
         }
         cost = program_nanoseconds(program, self.target)
-        keep = (library, constants)
+        keep = (library, constants, callbacks)
         return NativeProgram(library.address(ENTRY), texts, cost, len(packed), keep)
 
     def llvm_texts(self, program: Program) -> list[str]:
@@ -77,16 +83,18 @@ def cpu_backend() -> CpuBackend:
     return CpuBackend(host(), object_cache())
 
 
-def _load(objects: Sequence[bytes]) -> Library:
+def _load(objects: Sequence[bytes], program: Program) -> Library:
     symbols = pool().symbols
     imports = {name: symbols[name] for name in (PARALLEL_FOR, SCRATCH)}
-    return load_objects(objects, imports, (ENTRY, CONSTANTS))
+    if signatures(program.steps):
+        imports[CALL_BACK] = native_pool.support().call_back
+    return load_objects(objects, imports, (ENTRY, CONSTANTS, CALLBACKS))
 
 
-def _try_load(packed: bytes) -> Library | None:
+def _try_load(packed: bytes, program: Program) -> Library | None:
     """A cached program loaded, or None where it is none of ours."""
     try:
-        return _load(unpack(packed))
+        return _load(unpack(packed), program)
     except (BackendError, ValueError):
         return None
 
@@ -119,6 +127,21 @@ def _fill_constants(library: Library, program: Program) -> tuple[np.ndarray, ...
     for position, array in enumerate(arrays):
         table[position] = array.ctypes.data
     return arrays
+
+
+def _fill_callbacks(library: Library, program: Program) -> tuple[Any, ...]:
+    """Write the addresses of this program's own Python callables into the object's table.
+
+    The object may have come from the cache, where it was put by a program that called others.
+    """
+    made = tuple(
+        native_callback(program.callbacks[number], inputs, outputs)
+        for number, inputs, outputs in signatures(program.steps)
+    )
+    table = (ctypes.c_void_p * max(len(made), 1)).from_address(library.address(CALLBACKS))
+    for place, callback in enumerate(made):
+        table[place] = id(callback)
+    return made
 
 
 def _key(program: Program, target: Target) -> str:

@@ -13,10 +13,11 @@ from fnx_xla_lite.backends.cpu.emit_facts import WEIGHTS, Facts
 from fnx_xla_lite.backends.cpu.target import Target
 from fnx_xla_lite.hlo.dtypes import itemsize
 from fnx_xla_lite.loops import ir as loops
-from fnx_xla_lite.loops.program import Case, Launch, Program, Step, While
+from fnx_xla_lite.loops.program import Call, Case, Launch, Program, Step, While
 
 _CYCLE = 0.4  # nanoseconds
 _BYTES_PER_NANOSECOND = 16.0
+_PYTHON_CALL = 5_000.0  # nanoseconds
 
 
 def nanoseconds(facts: Facts, body: tuple[loops.Stmt, ...], lanes: int = 1) -> float:
@@ -66,6 +67,8 @@ def program_nanoseconds(program: Program, target: Target) -> float:
                     total += of_kernel(kernel)
                 case While(condition=condition, body=body):
                     total += 100 * (of_steps(condition) + of_steps(body))
+                case Call():
+                    total += _PYTHON_CALL
                 case Case(branches=branches):
                     total += max(map(of_steps, branches))
         return total

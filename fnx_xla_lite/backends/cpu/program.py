@@ -1,8 +1,8 @@
 """Program: loops.Program -> one LLVM module whose entry runs every step.
 
-The entry is ``void fnx_run(ptr parameters, ptr results, ptr arena)``. Equal kernels are emitted
-once. Constants are reached through the table ``fnx_constants``, which the loader fills with
-addresses.
+The entry is ``i32 fnx_run(ptr parameters, ptr results, ptr arena)``; it returns 0, or 1 as soon as
+a callback has failed. Equal kernels are emitted once. Constants and callbacks are reached through
+the tables ``fnx_constants`` and ``fnx_callbacks``, which the loader fills with addresses.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ ENTRY, CONSTANTS, PARALLEL_FOR, SCRATCH = (
     "fnx_parallel_for",
     "fnx_scratch",
 )
+CALLBACKS, CALL_BACK = "fnx_callbacks", "fnx_call_back"
 _WORTH_A_THREAD = 20_000.0  # estimated nanoseconds; waking a thread takes some microseconds
 _PIECES = 4
 _LEAST_KERNELS = (
@@ -44,6 +45,10 @@ class _Entry:
     constants: ir.GlobalVariable
     codes: dict[loops.Kernel, KernelCode]
     slots: ir.Value
+    callbacks: ir.GlobalVariable
+    signatures: dict[programs.Signature, int]  # places in that table
+    before: ir.Value | None = None  # where the caller's floating-point control word is kept
+    ours: ir.Value | None = None
 
 
 def emit_modules(program: programs.Program, target: Target) -> Iterator[ir.Module]:
@@ -78,20 +83,34 @@ def _emit_entry(
     codes: dict[loops.Kernel, KernelCode],
     target: Target,
 ) -> None:
-    count = max(len(program.constants), 1)
-    constants = ir.GlobalVariable(module, ir.ArrayType(POINTER, count), CONSTANTS)
-    constants.initializer = ir.Constant(constants.value_type, None)
-    constants.type = POINTER
-    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [POINTER] * 3), ENTRY)
+    constants = _table(module, CONSTANTS, len(program.constants))
+    signatures = {found: n for n, found in enumerate(programs.signatures(program.steps))}
+    callbacks = _table(module, CALLBACKS, len(signatures))
+    function = ir.Function(module, ir.FunctionType(I32, [POINTER] * 3), ENTRY)
     builder = ir.IRBuilder(function.append_basic_block("entry"))
-    widest = max((len(launch.slots) for launch in launches(program.steps)), default=1)
-    slots = stack(builder, ir.ArrayType(POINTER, max(widest, 1)))
-    entry = _Entry(module, builder, function, constants, codes, slots)
-    before = _set_rounding(entry) if target.triple.startswith("x86_64") else None
+    widths = [len(launch.slots) for launch in launches(program.steps)]
+    widths += [len(step.inputs) + len(step.outputs) for step in programs.calls(program.steps)]
+    slots = stack(builder, ir.ArrayType(POINTER, max([1, *widths])))
+    entry = _Entry(module, builder, function, constants, codes, slots, callbacks, signatures)
+    if target.triple.startswith("x86_64"):
+        _set_rounding(entry)
     _emit_steps(entry, program.steps)
-    if before is not None:
-        _call(entry, "llvm.x86.sse.ldmxcsr", ir.VoidType(), [before])
-    entry.builder.ret_void()
+    _return(entry, 0)
+
+
+def _table(module: ir.Module, name: str, count: int) -> ir.GlobalVariable:
+    """A table of addresses that the loader fills."""
+    table = ir.GlobalVariable(module, ir.ArrayType(POINTER, max(count, 1)), name)
+    table.initializer = ir.Constant(table.value_type, None)
+    table.type = POINTER
+    return table
+
+
+def _return(entry: _Entry, status: int) -> None:
+    """Leave the entry."""
+    if entry.before is not None:
+        _load_rounding(entry, entry.before)
+    entry.builder.ret(ir.Constant(I32, status))
 
 
 def launches(steps: tuple[programs.Step, ...]) -> Iterator[programs.Launch]:
@@ -136,14 +155,16 @@ def anonymous(kernel: loops.Kernel) -> loops.Kernel:
     return replace(kernel, name="kernel", location=None)
 
 
-def _set_rounding(entry: _Entry) -> ir.Value:
-    """Default floating-point control, whatever other libraries have set; gives the old word."""
-    builder = entry.builder
-    before, ours = stack(builder, I32), stack(builder, I32)
-    builder.store(ir.Constant(I32, _MXCSR), ours)
-    _call(entry, "llvm.x86.sse.stmxcsr", ir.VoidType(), [before])
-    _call(entry, "llvm.x86.sse.ldmxcsr", ir.VoidType(), [ours])
-    return before
+def _set_rounding(entry: _Entry) -> None:
+    """Default floating-point control, whatever other libraries have set."""
+    entry.before, entry.ours = stack(entry.builder, I32), stack(entry.builder, I32)
+    entry.builder.store(ir.Constant(I32, _MXCSR), entry.ours)
+    _call(entry, "llvm.x86.sse.stmxcsr", ir.VoidType(), [entry.before])
+    _load_rounding(entry, entry.ours)
+
+
+def _load_rounding(entry: _Entry, word: ir.Value) -> None:
+    _call(entry, "llvm.x86.sse.ldmxcsr", ir.VoidType(), [word])
 
 
 def _call(entry: _Entry, name: str, result: ir.Type, arguments: list[ir.Value]) -> ir.Value:
@@ -165,6 +186,8 @@ def _emit_steps(entry: _Entry, steps: tuple[programs.Step, ...]) -> None:
                 _emit_while(entry, step)
             case programs.Case():
                 _emit_case(entry, step)
+            case programs.Call():
+                _emit_call(entry, step)
 
 
 def _address(entry: _Entry, slot: programs.Slot) -> ir.Value:
@@ -181,9 +204,7 @@ def _emit_launch(entry: _Entry, launch: programs.Launch) -> None:
     code, builder = entry.codes[anonymous(launch.kernel)], entry.builder
     if not code.tasks:
         return
-    for position, slot in enumerate(launch.slots):
-        place = builder.gep(entry.slots, [ir.Constant(I64, position)], source_etype=POINTER)
-        builder.store(_address(entry, slot), place, align=8)
+    _store_addresses(entry, launch.slots)
     task, tasks = _task(entry, code.name), ir.Constant(I64, code.tasks)
     grain = max(int(_WORTH_A_THREAD / max(code.nanoseconds, 0.01)), 1)
     if code.tasks // grain < 2:
@@ -195,6 +216,32 @@ def _emit_launch(entry: _Entry, launch: programs.Launch) -> None:
     pieces = 1 if code.contiguous else _PIECES
     numbers = [ir.Constant(I64, n) for n in (grain, pieces, code.scratch_bytes)]
     _call(entry, PARALLEL_FOR, ir.VoidType(), [task, entry.slots, tasks, *numbers])
+
+
+def _store_addresses(entry: _Entry, slots: tuple[programs.Slot, ...]) -> None:
+    builder = entry.builder
+    for position, slot in enumerate(slots):
+        place = builder.gep(entry.slots, [ir.Constant(I64, position)], source_etype=POINTER)
+        builder.store(_address(entry, slot), place, align=8)
+
+
+def _emit_call(entry: _Entry, call: programs.Call) -> None:
+    """Call Python, under the caller's floating-point control word; leave at once if it fails."""
+    builder = entry.builder
+    _store_addresses(entry, (*call.inputs, *call.outputs))
+    number = ir.Constant(I64, entry.signatures[programs.signature(call)])
+    place = builder.gep(entry.callbacks, [number], source_etype=POINTER)
+    callback = builder.load(place, typ=POINTER, align=8)
+    if entry.before is not None:
+        _load_rounding(entry, entry.before)
+    failed = _call(entry, CALL_BACK, I32, [callback, entry.slots])
+    leave, go_on = builder.append_basic_block("failed"), builder.append_basic_block("called")
+    builder.cbranch(builder.icmp_unsigned("!=", failed, ir.Constant(I32, 0)), leave, go_on)
+    builder.position_at_end(leave)
+    builder.ret(ir.Constant(I32, 1))
+    builder.position_at_end(go_on)
+    if entry.ours is not None:
+        _load_rounding(entry, entry.ours)
 
 
 def _task(entry: _Entry, name: str) -> ir.Function:

@@ -14,9 +14,19 @@ from fnx_xla_lite.backends.cuda import gemm
 from fnx_xla_lite.backends.cuda.emit import CudaKernel
 from fnx_xla_lite.backends.cuda.gemm import PlainProduct, plain_product
 from fnx_xla_lite.backends.cuda.prelude import PRELUDE
+from fnx_xla_lite.errors import UnsupportedOpError
 from fnx_xla_lite.hlo.dtypes import itemsize
 from fnx_xla_lite.loops.ir import Kernel
-from fnx_xla_lite.loops.program import Case, Copy, Launch, Program, Slot, Step, While
+from fnx_xla_lite.loops.program import (
+    Case,
+    Copy,
+    Launch,
+    Program,
+    Slot,
+    Step,
+    While,
+    signatures,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +87,16 @@ class Memory:
 
 
 def emit_program(program: Program) -> CudaProgram:
-    """All kernels of a program as CUDA C."""
+    """All kernels of a program as CUDA C.
+
+    Raises:
+        UnsupportedOpError: the program calls Python.
+    """
+    if signatures(program.steps):
+        raise UnsupportedOpError(
+            f"{program.name}: callbacks (debug.print, pure_callback, io_callback) run on the cpu "
+            "backend only; compile this function for it, or take the callback out"
+        )
     kernels: dict[Kernel, CudaKernel] = {}
     products: dict[Kernel, PlainProduct] = {}
     for launch in _launches(program.steps):

@@ -7,6 +7,7 @@ they are first used: ``import fnx`` takes no longer than it must.
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from fnx import debug as debug
 from fnx import numpy as numpy
 from fnx import tree as tree
 from fnx.api import checkpoint as checkpoint
@@ -15,12 +16,14 @@ from fnx.api import custom_vjp as custom_vjp
 from fnx.api import eval_shape as eval_shape
 from fnx.api import grad as grad
 from fnx.api import hessian as hessian
+from fnx.api import io_callback as io_callback
 from fnx.api import jacfwd as jacfwd
 from fnx.api import jacrev as jacrev
 from fnx.api import jvp as jvp
 from fnx.api import linear_transpose as linear_transpose
 from fnx.api import linearize as linearize
 from fnx.api import make_jaxpr as make_jaxpr
+from fnx.api import pure_callback as pure_callback
 from fnx.api import value_and_grad as value_and_grad
 from fnx.api import vjp as vjp
 from fnx.api import vmap as vmap

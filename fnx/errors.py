@@ -73,6 +73,13 @@ class DerivativeError(FnxTypeError):
     """An operation was differentiated in a way that has no rule, and why it has none."""
 
 
+class CallbackError(FnxTypeError):
+    """A callback returned something else than was promised for it.
+
+    Example: ``fnx.pure_callback(np.sin, fnx.ShapeDtypeStruct((3,), "float32"), 1.0)``.
+    """
+
+
 class AxisError(FnxValueError):
     """An axis to map over that does not exist, does not fit the argument, or has another size.
 

@@ -7,6 +7,8 @@ data-dependent shapes work under `grad`, `vjp`, `jvp` and `linearize`, and on wh
 also under `vmap`.
 """
 
+from fnx.api.callbacks import io_callback as io_callback
+from fnx.api.callbacks import pure_callback as pure_callback
 from fnx.api.differentiation import grad as grad
 from fnx.api.differentiation import jvp as jvp
 from fnx.api.differentiation import linearize as linearize

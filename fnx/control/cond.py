@@ -22,10 +22,12 @@ from fnx.control.branches import (
 from fnx.control.call import lower_eqns
 from fnx.control.is_known import is_known
 from fnx.control.lanes import keep, of_running
+from fnx.control.one_by_one import one_by_one
 from fnx.core.array import wrap_as
 from fnx.core.avals import Aval
 from fnx.core.dtypes import BOOL, INTS
 from fnx.core.eager import aval_of
+from fnx.core.effects import has_effects
 from fnx.core.evaluate import evaluate
 from fnx.core.flatten import FlatFunction, as_value
 from fnx.core.ir import Jaxpr
@@ -184,6 +186,9 @@ def _batch(
     inputs: Values, axes: tuple[int | None, ...], size: int, *, branches: Branches
 ) -> tuple[Values, tuple[int | None, ...]]:
     index, *operands = inputs
+    if axes[0] is not None and any(map(has_effects, branches)):
+        run = functools.partial(bind, cond_p, branches=branches)
+        return one_by_one(run, inputs, axes, size)
     found = [vmap_jaxpr(branch, axes[1:], size)[1] for branch in branches]
     is_mapped = [any(axis is not None for axis in column) for column in zip(*found, strict=True)]
     if axes[0] is not None:

@@ -53,7 +53,7 @@ def _linear_jaxpr(f: Callable[..., list[Any]], avals: list[Aval]) -> tuple[Jaxpr
     Calls that take residuals and cotangents together hide what is linear: then it is linearised.
     """
     jaxpr = trace(f, avals)
-    if all(eqn.primitive.split is None for eqn in jaxpr.eqns):
+    if all(eqn.primitive.split is None or not eqn.outputs for eqn in jaxpr.eqns):
         return jaxpr, [True] * len(jaxpr.outputs)
     _, linear, active = linearize_flat(
         f, [instantiate(None, a) for a in avals], [True] * len(avals)

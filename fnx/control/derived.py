@@ -5,16 +5,13 @@ So the gradient of a jitted function is the same program in every call, and is c
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Hashable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from fnx.core.ir import Jaxpr
 from fnx.core.trace import has_tracers
 
 T = TypeVar("T")
-
-_derived: weakref.WeakKeyDictionary[Jaxpr, dict[Hashable, Any]] = weakref.WeakKeyDictionary()
 
 
 def derived(jaxpr: Jaxpr, key: Hashable, make: Callable[[], T]) -> T:
@@ -24,10 +21,9 @@ def derived(jaxpr: Jaxpr, key: Hashable, make: Callable[[], T]) -> T:
         jaxpr: what the program is derived from; a closed one.
         key: by which transform, with which parameters.
         make: makes it. A result that holds tracers of an enclosing trace (through a custom rule
-            that closes over them) is not remembered. It must not hold ``jaxpr`` itself, which would
-            then live for ever.
+            that closes over them) is not remembered.
     """
-    known = _derived.setdefault(jaxpr, {})
+    known = jaxpr.memo
     if key in known:
         return known[key]
     result = make()

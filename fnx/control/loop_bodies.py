@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from fnx import tree
+from fnx.control.callback import has_callbacks
 from fnx.control.scan_parts import Values, close_behind, exactly
 from fnx.core.avals import Aval
 from fnx.core.dtypes import promote_types
@@ -182,6 +183,8 @@ def known_body(jaxpr: Jaxpr) -> Jaxpr:
     A loop that is written in a Python loop is traced again each time; what was derived from its
     body, and compiled, is found again by the body's identity.
     """
+    if has_callbacks(jaxpr):  # functions that must not live longer than the program
+        return jaxpr
     sources = [eqn.source for eqn in jaxpr.eqns]
     key = f"{jaxpr}\n{sources}"
     known = _bodies.get(key)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fnx.control import call
+from fnx.control.callback import has_callbacks
 from fnx.control.derived import derived
 from fnx.core.avals import Aval
 from fnx.core.ir import Eqn, Jaxpr, Var
@@ -27,7 +28,12 @@ class _Spent:
 
 
 def steps_at_once(body: Jaxpr, steps: int) -> bool:
-    """Whether to run so many steps of a body one by one now; counts them if so."""
+    """Whether to run so many steps of a body one by one now; counts them if so.
+
+    One that calls Python is not compiled: it would be anew each time, for other functions.
+    """
+    if has_callbacks(body):
+        return True
     spent = derived(body, "spent", _Spent)
     wanted = spent.equations + steps * weight(body)
     if wanted > _BUDGET and call.can_compile():

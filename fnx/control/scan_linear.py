@@ -23,6 +23,7 @@ from fnx.control.scan_parts import (
 )
 from fnx.core.avals import Aval
 from fnx.core.eager import aval_of
+from fnx.core.effects import has_effect
 from fnx.core.evaluate import evaluate
 from fnx.core.ir import Atom, Eqn, Jaxpr, Literal, Var
 from fnx.core.trace import trace
@@ -156,7 +157,8 @@ class _Sharing:
         """The jaxpr of invariants, and the forward body, which takes them as constants."""
         body = self.scan.body
         invariants = tuple(self.invariants)
-        before = dce_jaxpr(Jaxpr(tuple(self.consts), body.eqns, invariants))
+        before = Jaxpr(tuple(self.consts), body.eqns, invariants)
+        before = dce_jaxpr(before, keep_effects=False)  # these are the forward body's
         taken = [eqn for eqn in body.eqns if not self._is_taken(eqn)]
         written = {var for eqn in taken for var in eqn.outputs}
         binders = [Var(var.aval) if var in written else var for var in invariants]
@@ -168,10 +170,10 @@ class _Sharing:
 
 
 def _depending_only(jaxpr: Jaxpr, inputs: Sequence[Var]) -> set[Atom]:
-    """Variables that depend on some of the inputs only."""
+    """Variables that depend on some of the inputs only, and not on what happens in a step."""
     found: set[Atom] = set(inputs)
     for eqn in jaxpr.eqns:
-        if all(isinstance(a, Literal) or a in found for a in eqn.inputs):
+        if not has_effect(eqn) and all(isinstance(a, Literal) or a in found for a in eqn.inputs):
             found.update(eqn.outputs)
     return found
 

@@ -100,7 +100,7 @@ def _run_known(
     own = chosen(carry_vars, known)
     new = chosen(scan.outputs(scan.body.outputs)[0], known)
     binders = (*chosen(const_vars, const_marks), *own, *chosen(x_vars, x_marks))
-    body = dce_jaxpr(Jaxpr(binders, scan.body.eqns, (*new, *own)))
+    body = dce_jaxpr(Jaxpr(binders, scan.body.eqns, (*new, *own)), keep_effects=False)
     made = Scan(
         body, sum(const_marks), len(own), scan.length, scan.reverse, scan.unroll, scan.counted
     )

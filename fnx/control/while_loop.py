@@ -15,6 +15,7 @@ in arrays of ``max_steps`` rows, of which rows that were not reached are zeros.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -26,6 +27,7 @@ from fnx.control.loop_bodies import check_callable, known_body, trace_body
 from fnx.control.loop_dce import dce_while
 from fnx.control.loop_lower import lower_while
 from fnx.control.loop_units import run_unit, steps_at_once
+from fnx.control.one_by_one import one_by_one
 from fnx.control.scan import run as run_scan
 from fnx.control.scan_parts import (
     Values,
@@ -42,6 +44,7 @@ from fnx.control.while_tape import split_while
 from fnx.core.array import as_buffer, wrap_as
 from fnx.core.avals import Aval
 from fnx.core.dtypes import BOOL, FLOATS
+from fnx.core.effects import has_effects
 from fnx.core.evaluate import evaluate
 from fnx.core.flatten import FlatFunction, as_value, name_of
 from fnx.core.ir import Jaxpr
@@ -51,6 +54,7 @@ from fnx.core.trace import bind, trace
 from fnx.errors import DerivativeError, FnxTypeError, FnxValueError
 from fnx.ops.comparison import select
 from fnx.ops.layout import broadcast_in_dim
+from fnx.transforms.dce import dce_jaxpr
 from fnx.transforms.masks import Masks
 
 F = Callable[..., Any]
@@ -125,7 +129,8 @@ def _condition(cond_fun: F, in_tree: tree.TreeDef, avals: Sequence[Aval]) -> tup
 
 def _checked(loop: While, cond_consts: Values, outs: Values) -> Values:
     """The results of a bounded loop, if its condition holds no more."""
-    (goes_on,) = evaluate(loop.cond, *cond_consts, *outs)
+    again = dce_jaxpr(loop.cond, keep_effects=False)  # they have happened
+    (goes_on,) = evaluate(again, *cond_consts, *outs)
     if is_known(goes_on):
         if bool(goes_on):
             raise FnxValueError(
@@ -207,8 +212,9 @@ def _numpy(xp: Any, *buffers: Any, **params: Any) -> Values:
     stacks = [xp.zeros((rows, *a.aval.shape), a.aval.dtype) for a in loop.body.outputs]
     ys = loop.outputs(stacks)[1]
     done = 0
+    unit_may_follow = loop.max_steps is None and xp is np and not has_effects(loop.cond)
     while done != loop.max_steps and bool(evaluate(loop.cond, *cond_consts, *carry)[0]):
-        if loop.max_steps is None and xp is np and not steps_at_once(loop.body, 1):
+        if unit_may_follow and not steps_at_once(loop.body, 1):
             moved = [x._buffer for x in (*cond_consts, *body_consts, *carry)]
             return run_unit(while_p, loop.body, avals, moved, params)
         last, found = loop.outputs(evaluate(loop.body, *body_consts, *carry))
@@ -243,6 +249,8 @@ def _transpose(cts: Values, inputs: Values, *, masks: Masks, **params: Any) -> t
 def _batch(
     inputs: Values, axes: tuple[int | None, ...], size: int, **params: Any
 ) -> tuple[Values, tuple[int | None, ...]]:
+    if has_effects(params["cond"]) or has_effects(params["body"]):
+        return one_by_one(functools.partial(bind, while_p, **params), inputs, axes, size)
     app, out_axes, extra = batch_while(While(**params), inputs, axes, size)
     return run(app)[extra:], tuple(out_axes[extra:])
 

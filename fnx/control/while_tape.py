@@ -10,6 +10,7 @@ is the loop on dual numbers, which can be evaluated but not transposed.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,10 +22,12 @@ from fnx.control.scan_parts import Application, Values, filled_in
 from fnx.control.while_forward import jvp_while, sort_duals
 from fnx.control.while_parts import Repetition, While
 from fnx.core.avals import Aval
+from fnx.core.effects import has_effects
 from fnx.core.evaluate import evaluate
 from fnx.core.ir import Jaxpr, Var
 from fnx.core.trace import trace
 from fnx.ops.families import add
+from fnx.transforms.dce import dce_jaxpr
 
 Run = Callable[[Repetition], Values]
 RunScan = Callable[[Application], Values]
@@ -51,7 +54,16 @@ def split_while(
         return _Tape(loop, primals, tangents, run, run_scan).growing()
     outs = run(Repetition(loop, *loop.inputs(primals)))
     app, active = jvp_while(loop, primals, tangents)
+    app = app._replace(loop=_without_effects(app.loop))
     return outs, sort_duals(loop, active, run(app))[1]
+
+
+def _without_effects(loop: While) -> While:
+    """A loop that runs beside one in which all that happens."""
+    if not (has_effects(loop.cond) or has_effects(loop.body)):
+        return loop
+    cond, body = (dce_jaxpr(x, keep_effects=False) for x in (loop.cond, loop.body))
+    return replace(loop, cond=cond, body=body)
 
 
 class _Tape:
@@ -76,7 +88,7 @@ class _Tape:
         rows = _FIRST_CHUNK
         while True:
             count, _, _ = self.chunk(rows)
-            if int(count) < rows or not bool(self.test()):
+            if int(count) < rows or not (has_effects(self.loop.cond) or bool(self.test())):
                 return tuple(self.carry), tuple(self.dcarry)
             rows = min(2 * rows, _LARGEST_CHUNK)
 

@@ -240,13 +240,13 @@ class Array:
         if not self.aval.size:
             shape = "" if self.aval.shape == (0,) else f"shape={self.aval.shape}, "
             return f"Array([], {shape}{dtype})"
-        body = np.array2string(_printable(self._buffer), separator=", ", prefix="Array(")
+        body = np.array2string(printable(self._buffer), separator=", ", prefix="Array(")
         return f"Array({body}, {dtype})"
 
     def __str__(self) -> str:
         if self.is_deleted():
             return repr(self)
-        return str(_printable(self._buffer))
+        return str(printable(self._buffer))
 
 
 class DeletedArrayError(RuntimeError):
@@ -307,7 +307,7 @@ def as_buffer(x: object) -> np.ndarray:
     return np.asarray(x)
 
 
-def _printable(buffer: np.ndarray) -> np.ndarray:
+def printable(buffer: np.ndarray) -> np.ndarray:
     """The array itself, or float32 for the small floats that NumPy does not format well."""
     is_extension = buffer.dtype.kind == "V" or hasattr(ml_dtypes, buffer.dtype.name)
     return buffer.astype(np.float32) if is_extension else buffer

@@ -13,7 +13,7 @@ All nodes are frozen. Variables are compared by identity, jaxprs by structure (n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -58,13 +58,16 @@ class Eqn:
 class Jaxpr:
     """A function: ``inputs`` to ``outputs`` by ``eqns``.
 
-    ``consts`` binds variables to values: arrays, or tracers of an outer trace.
+    ``consts`` binds variables to values: arrays, or tracers of an outer trace. ``memo`` is where
+    `fnx.control.derived` and `fnx.lowering.compiled` keep what they made of this jaxpr: they die
+    together, even where what was made holds a function that holds the jaxpr.
     """
 
     inputs: tuple[Var, ...]
     eqns: tuple[Eqn, ...]
     outputs: tuple[Atom, ...]
     consts: tuple[tuple[Var, Any], ...] = ()
+    memo: dict[Hashable, Any] = field(default_factory=dict, init=False)
 
     def __str__(self) -> str:
         return to_text(self)

@@ -21,16 +21,19 @@ batch
 lower
     ``lower(b, *operands, **params) -> HLO values`` with the HLO builder ``b``.
 split
-    Higher-order primitives only: ``split(primals, tangents, **params) -> (outs, out_tangents)``,
-    the linearised run: primal work binds on primals, linear work on tangents, so that the two can
-    be told apart. Their ``jvp`` gets ``None`` for ``outs``, and returns ``(outs, out_tangents)``
-    too.
+    Primitives with jaxprs or functions among their parameters only: ``split(primals, tangents,
+    **params) -> (outs, out_tangents)``, the linearised run: primal work binds on primals, linear
+    work on tangents, so that the two can be told apart. Their ``jvp`` gets ``None`` for ``outs``,
+    and returns ``(outs, out_tangents)`` too.
 dce
     Optional: ``dce(eqn, used) -> eqn``, the equation without what only results that are not
-    ``used`` need. At least one result is.
+    ``used`` need.
 
 Rules call operations (``mul(t, cos(x))``), never infix operators, so that ``fnx.ops`` does not
 depend on ``fnx.numpy``.
+
+A primitive with an *effect* does something besides computing its results: its equations are never
+dropped, merged or moved past each other (`fnx.core.effects`).
 
 A *pointwise* primitive computes element ``i`` of its result from elements ``i`` of its operands.
 """
@@ -82,6 +85,7 @@ class Primitive:
     carries_masks: bool = False
     pointwise: bool = False
     dce: Callable[..., Any] | None = None
+    effect: bool = False
 
     def __post_init__(self) -> None:
         if self.name in REGISTRY:

@@ -11,10 +11,10 @@ Invariants:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from fnx.core.eager import aval_of
+from fnx.core.effects import inner_jaxprs
 from fnx.core.ir import Atom, Eqn, Jaxpr, Literal, Var
 from fnx.core.primitive import Primitive
 from fnx.errors import FnxTypeError, VerifyError
@@ -66,7 +66,7 @@ class _Verifier:
             self.fail(f"{eqn.primitive!r} is no primitive", eqn)
         for atom in eqn.inputs:
             self.use(atom, eqn)
-        for inner in _jaxprs(eqn.params.values()):
+        for inner in inner_jaxprs(eqn.params.values()):
             if inner.consts:
                 self.fail("a jaxpr in a parameter has constants", eqn)
             verify(inner)
@@ -89,12 +89,3 @@ class _Verifier:
             place = f" in equation {number} ({eqn.primitive})"
         source = eqn.source if eqn is not None else None
         raise VerifyError(f"{message}{place}.", source=source, hint=str(self.jaxpr))
-
-
-def _jaxprs(values: Iterable[Any]) -> Iterable[Jaxpr]:
-    """All jaxprs in parameter values, also inside of tuples."""
-    for value in values:
-        if isinstance(value, Jaxpr):
-            yield value
-        elif isinstance(value, tuple | list):
-            yield from _jaxprs(value)

@@ -8,7 +8,6 @@ compiles once however it is reached: called, under another jit, or by a transfor
 from __future__ import annotations
 
 import threading
-import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -65,7 +64,9 @@ class Compiled:
         arrays = tuple([_exactly(x, aval) for x, aval in zip(arrays, self._in_avals, strict=True)])
         try:
             out = self.call(*arrays)
-        except MemoryError:
+        except MemoryError as error:
+            if error.__traceback__ and error.__traceback__.tb_next:  # a callback's own
+                raise
             raise MemoryError(self._wanted_memory()) from None
         if out is not MISS:
             return out
@@ -138,7 +139,6 @@ def _exactly(x: Array, aval: Aval) -> Array:
     return wrap_as(x._buffer, aval)
 
 
-_compiled: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
 _lock = threading.RLock()
 
 
@@ -154,7 +154,7 @@ renewed_in_child(_renew_lock)
 def compile_jaxpr(jaxpr: Jaxpr, name: str = "f", donated: tuple[bool, ...] = ()) -> Compiled:
     """The program of a closed jaxpr, compiled once for each jaxpr object and donated inputs."""
     with _lock:
-        programs = _compiled.setdefault(jaxpr, {})
+        programs = jaxpr.memo.setdefault("compiled", {})
         program = programs.get(donated)
         if program is None:
             program = programs[donated] = Compiled(jaxpr, name, donated)

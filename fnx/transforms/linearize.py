@@ -122,7 +122,7 @@ def hides_linear(eqns: Sequence[Eqn], known: set[Var]) -> bool:
         are_known = [type(a) is Literal or a in known for a in eqn.inputs]
         if all(are_known):
             known.update(eqn.outputs)
-        elif any(are_known) and eqn.primitive.split is not None:
+        elif any(are_known) and eqn.outputs and eqn.primitive.split is not None:
             return True
     return False
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from fnx.core.eager import aval_of
+from fnx.core.effects import has_effect
 from fnx.core.evaluate import literal_value
 from fnx.core.ir import Atom, Eqn, Jaxpr, Literal, Var
 from fnx.core.primitive import Linear, NotLinear
@@ -61,7 +62,7 @@ def transpose_masked(
     pending.add(jaxpr.outputs, cts, masks)
     for eqn in reversed(eqns):
         out_cts, out_masks = pending.take(eqn.outputs)
-        if any(ct is not None for ct in out_cts):
+        if any(ct is not None for ct in out_cts) or has_effect(eqn):
             token = inherit(eqn.source)
             try:
                 pending.add(eqn.inputs, *_pull_back(eqn, out_cts, out_masks, unknown, env))
@@ -191,7 +192,8 @@ def transpose_jaxpr(
     if not any(has_mask):
         nothing = Jaxpr(tuple([Var(aval) for aval in avals]), (), ())
         return TransposedJaxpr(back, nonzero, nothing, has_mask)
-    masks_alone = dce_jaxpr(trace(lambda *args: read_masks(both(*args)[1]), avals))
+    masks_alone = trace(lambda *args: read_masks(both(*args)[1]), avals)
+    masks_alone = dce_jaxpr(masks_alone, keep_effects=False)
     return TransposedJaxpr(back, nonzero, masks_alone, has_mask)
 
 

@@ -4,7 +4,8 @@ Input: calls inlined. Output: the entry computation (and every region of its con
     fusions, control flow, constants, and
 renamings of memory (reshape, optimization_barrier, bitcasts between widths). A fusion's region has
 parameters for what it reads from memory; what is virtual is repeated inside. Instructions with an
-effect stay in their order, whether or not anybody reads their results. Fusions stand in an order in which the other readers of a parameter come before the fusion that may overwrite it, where
+effect stay in their order, whether or not anybody reads their results. Fusions stand in an order in
+which the other readers of a parameter come before the fusion that may overwrite it, where
 dependencies allow.
 """
 

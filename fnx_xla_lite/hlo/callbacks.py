@@ -4,7 +4,8 @@ A ``custom_call`` names its function by number (``handle``) in the module's ``ca
 of a module holds the number only. The contract of ``callback(*arrays)``:
 
 * it is given one read-only NumPy array for each operand, which is its own: it may keep them;
-* it returns one array for each result, of the result's exact type; what it returns is copied;
+* it returns a tuple or list of one array (or NumPy scalar) for each result, of the result's exact
+  type; what it returns is copied;
 * what it raises ends the program's run, and reaches whoever started that.
 """
 
@@ -39,12 +40,12 @@ def call_back(
     results = callback(*map(own_copy, operands))
     found = tuple(results) if isinstance(results, tuple | list) else ()
     if len(found) != len(types) or not all(map(_fits, found, types)):
-        got = [f"{x.dtype}{list(x.shape)}" if isinstance(x, np.ndarray) else x for x in found]
+        got = [f"{x.dtype}{list(x.shape)}" if hasattr(x, "dtype") else x for x in found]
         raise TypeError(
             f"a callback must return {len(types)} arrays of types {', '.join(map(str, types))}; "
             f"got {got or results!r:.200}"
         )
-    return found
+    return tuple(map(np.asarray, found))
 
 
 def own_copy(x: np.ndarray) -> np.ndarray:
@@ -55,7 +56,11 @@ def own_copy(x: np.ndarray) -> np.ndarray:
 
 
 def _fits(x: Any, kind: TensorType) -> bool:
-    return isinstance(x, np.ndarray) and x.shape == kind.shape and x.dtype == to_numpy(kind.dtype)
+    return (
+        isinstance(x, np.ndarray | np.generic)
+        and x.shape == kind.shape
+        and x.dtype == to_numpy(kind.dtype)
+    )
 
 
 def check_bound(module: HloModule) -> None:

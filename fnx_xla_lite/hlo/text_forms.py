@@ -2,8 +2,8 @@
 
 Most operations read ``dialect.op operands, keyword = value, ... : types``; a ``Form`` names their
 keywords and the way their types are written. Operations with a syntax of their own (``constant
-compare slice dot_general reduce while call custom_call``) have functions in the printer and the parser; the
-rest are written in MLIR's generic form, with attributes between ``<{`` and ``}>``.
+compare slice dot_general reduce while call custom_call``) have functions in the printer and the
+parser; the rest are written in MLIR's generic form, with attributes between ``<{`` and ``}>``.
 """
 
 from __future__ import annotations

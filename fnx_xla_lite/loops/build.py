@@ -2,8 +2,9 @@
 
 Input: calls inlined; what is not fused is fused first. Every fusion becomes kernel launches,
     instructions that only rename memory
-nothing, control flow While and Case steps, callbacks Call steps. ``steps`` lays out symbolic steps over storages with
-lifetimes; this module lets values take over dead memory, packs the arena and makes the final slots.
+nothing, control flow While and Case steps, callbacks Call steps. ``steps`` lays out symbolic steps
+over storages with lifetimes; this module lets values take over dead memory, packs the arena and
+makes the final slots.
 Invariant: every kernel is verified, no two live values overlap.
 """
 

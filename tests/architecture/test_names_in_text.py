@@ -20,7 +20,7 @@ FILES = {
     f"/{path.relative_to(ROOT)}"
     for path in [*ROOT.glob("*"), *(x for folder in FOLDERS for x in (ROOT / folder).rglob("*"))]
 }
-METADATA = {"fnx.features"}  # what compiled modules carry, not Python
+METADATA = {"fnx.callback", "fnx.features"}  # what compiled modules carry, not Python
 DOTTED = re.compile(r"(?<![\w./-])(?:fnx|fnx_xla_lite)(?:\.[A-Za-z_]\w*)+")
 LINKED = re.compile(r"`([\w./]+/|[\w./-]+\.(?:py|md|toml))`")
 

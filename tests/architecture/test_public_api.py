@@ -14,15 +14,15 @@ from fnx.core.array import Array
 from fnx.core.tracer import Tracer
 
 FACADES = (
-    "fnx", "fnx.data", "fnx.lax", "fnx.nn", "fnx.numpy", "fnx.optim", "fnx.random", "fnx.tree",
-    "fnx_xla_lite",
+    "fnx", "fnx.data", "fnx.debug", "fnx.lax", "fnx.nn", "fnx.numpy", "fnx.optim", "fnx.random",
+    "fnx.tree", "fnx_xla_lite",
 )  # fmt: skip
 
 NAMES = [
-    "ShapeDtypeStruct", "linear_transpose",
-    "Array", "checkpoint", "custom_jvp", "custom_vjp", "data", "eval_shape", "get_threads", "grad",
-    "hessian", "jacfwd", "jacrev", "jit", "jvp", "lax", "linearize", "make_jaxpr", "nn", "numpy",
-    "optim", "random", "set_threads", "tree", "value_and_grad", "vjp", "vmap",
+    "Array", "ShapeDtypeStruct", "checkpoint", "custom_jvp", "custom_vjp", "data", "debug",
+    "eval_shape", "get_threads", "grad", "hessian", "io_callback", "jacfwd", "jacrev", "jit", "jvp",
+    "lax", "linear_transpose", "linearize", "make_jaxpr", "nn", "numpy", "optim", "pure_callback",
+    "random", "set_threads", "tree", "value_and_grad", "vjp", "vmap",
 ]  # fmt: skip
 
 COMPILER_NAMES = [

@@ -6,6 +6,7 @@ import numpy as np
 
 from fnx_xla_lite.hlo.builder import Builder
 from fnx_xla_lite.hlo.dtypes import to_numpy
+from fnx_xla_lite.hlo.ir import TensorType
 from fnx_xla_lite.hlo.opset import OPS
 
 CASES = {}
@@ -520,6 +521,26 @@ def plumbing(b):
     big = spread(b, b.constant(np.float32(2)), (50, 60))
     z, w = b.optimization_barrier(b.add(x, table), y)
     return x, b.reshape(x, (20,)), b.multiply(z, z), z, z, table, big, w, b.constant(np.int64(9))
+
+
+@case
+def python(b):
+    x, y = b.parameter((4, 5), "f32"), b.parameter((3,), "f64")
+    (z,) = b.custom_call(lambda x: [x[0] * 2], [b.add(x, x)], [TensorType((5,), "f32")])
+    b.custom_call(lambda *_: [], [z, y], [])
+    kinds = [TensorType((3,), "i1"), TensorType((), "bf16"), TensorType((0, 2), "i8")]
+    found = b.custom_call(_several, [b.negate(y), z], kinds, has_side_effect=False)
+
+    def body(b, i, v):
+        (w,) = b.custom_call(lambda i, v: [v + i.astype(v.dtype)], [i, v], [v.type])
+        return b.add(i, b.constant(np.int32(1))), w
+
+    condition = lambda b, i, v: b.compare(i, b.constant(np.int32(3)), "LT")
+    return *b.while_((b.constant(np.int32(0)), b.tanh(z)), condition, body)[1:], *found
+
+
+def _several(y, z):
+    return y > 0, np.asarray(z.sum()).astype(to_numpy("bf16")), np.empty((0, 2), np.int8)
 
 
 @case

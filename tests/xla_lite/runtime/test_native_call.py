@@ -15,13 +15,13 @@ from fnx_xla_lite.runtime import native_pool
 from fnx_xla_lite.runtime.native_call import MISS, CallPlan, array_layout, native_call
 
 ADD_ONE = """
-define void @run(ptr %parameters, ptr %results, ptr %arena) {
+define i32 @run(ptr %parameters, ptr %results, ptr %arena) {
   %x = load ptr, ptr %parameters
   %y = load ptr, ptr %results
   %v = load <8 x float>, ptr %x, align 4
   %w = fadd <8 x float> %v, splat (float 1.0)
   store <8 x float> %w, ptr %y, align 4
-  ret void
+  ret i32 0
 }
 """
 

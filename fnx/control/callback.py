@@ -1,0 +1,311 @@
+"""Callback: primitives that call Python functions of arrays while a program runs.
+
+``callback`` is a function of NumPy arrays that is not traced. `pure_callback_p` computes something
+(it may be dropped, and merged with another one); `io_callback_p` and `debug_callback_p` have an
+effect. All of them happen in program order, and see read-only arrays that are theirs to keep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+
+from fnx import tree
+from fnx.core.array import Array
+from fnx.core.avals import Aval
+from fnx.core.effects import inner_jaxprs
+from fnx.core.ir import Jaxpr
+from fnx.core.primitive import NotLinear, Primitive
+from fnx.core.sources import Source, disinherit, inherit, user_source
+from fnx.core.trace import bind
+from fnx.errors import CallbackError, DerivativeError, FnxValueError
+from fnx.ops.layout import expand, expand_dims, move_axis
+from fnx.transforms.vmap import with_axis
+
+Values = tuple[Any, ...]
+Axes = tuple[int | None, ...]
+
+VMAP_METHODS = ("sequential", "expand_dims", "broadcast_all")
+_NO_METHOD = """\
+Say what the function does with a batch:
+  vmap_method="sequential": call it once for each lane;
+  vmap_method="expand_dims": call it once, with a leading axis, of size 1 where nothing is mapped;
+  vmap_method="broadcast_all": call it once, with a leading axis of the size of the batch."""
+_NO_DERIVATIVE = """\
+Python code has no derivative that could be found. Give it one: wrap the call in fnx.custom_jvp or
+fnx.custom_vjp; or, where there is none to take, pass fnx.lax.stop_gradient(x)."""
+
+
+class Callback(Protocol):
+    """A flat function: read-only arrays to arrays of the avals in ``results``."""
+
+    what: str
+    results: tuple[Aval, ...]
+
+    def __call__(self, *arrays: np.ndarray) -> list[np.ndarray]:
+        """One array for each result."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class UserCallback:
+    """A user's function, whose results are checked.
+
+    Attributes:
+        what: the function of ours that it was given to, for messages.
+        name: its own.
+        f: takes arrays and returns a pytree.
+        results: the avals that were promised, for the leaves of
+        out_tree: the structure that was promised; None where what it returns is ignored.
+        source: the line that promised it.
+    """
+
+    what: str
+    name: str
+    f: Callable[..., Any]
+    results: tuple[Aval, ...] = ()
+    out_tree: tree.TreeDef | None = None
+    source: Source | None = None
+
+    @property
+    def __name__(self) -> str:
+        return self.name
+
+    def __call__(self, *arrays: np.ndarray) -> list[np.ndarray]:
+        """Call the function, outside of any trace."""
+        token = inherit(None)  # lines of the callback's own
+        try:
+            out = self.f(*arrays)
+        finally:
+            disinherit(token)
+        if self.out_tree is None:
+            return []
+        leaves, out_tree = tree.flatten(out)
+        if out_tree != self.out_tree:
+            raise self._wrong(f"{_shown(out)}, of structure {out_tree}", str(self.out_tree))
+        paths = tree.paths(out)
+        return [
+            self._result(x, aval, path)
+            for x, aval, path in zip(leaves, self.results, paths, strict=True)
+        ]
+
+    def _result(self, x: Any, aval: Aval, path: str) -> np.ndarray:
+        """One result as an array; Python numbers give way, arrays must have the very dtype."""
+        where = f" at result{path}" if path else ""
+        if type(x) in (bool, int, float):
+            array = _of_number(x, aval)
+            if array is None:
+                raise self._wrong(f"{x!r}{where}", str(aval))
+            return array
+        array = x._buffer if type(x) is Array else np.asarray(x)
+        if array.shape != aval.shape or array.dtype != aval.dtype:
+            kind = f"{array.dtype}[{','.join(map(str, array.shape))}]"
+            raise self._wrong(f"an array {kind}{where}", str(aval))
+        return array
+
+    def _wrong(self, got: str, promised: str) -> CallbackError:
+        return CallbackError(
+            f"{self.what}: {self.name} returned {got}, but {promised} was promised.",
+            source=self.source,
+            hint="Convert what it returns, for example x.astype(dtype), or promise what it returns "
+            "(result_shape_dtypes).",
+        )
+
+
+def _of_number(x: bool | int | float, aval: Aval) -> np.ndarray | None:
+    """A Python number as a rank-0 array of a dtype that it fits; None if it does not."""
+    kind = "f" if aval.dtype.kind not in "biu" else aval.dtype.kind
+    takes = {"b": (bool,), "i": (int,), "u": (int,), "f": (int, float)}[kind]
+    if aval.shape or type(x) not in takes:
+        return None
+    try:
+        return np.asarray(x).astype(aval.dtype) if kind == "f" else np.array(x, aval.dtype)
+    except OverflowError:
+        return None
+
+
+def _shown(x: object) -> str:
+    return repr(x) if len(repr(x)) <= 60 else type(x).__name__
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EachLane:
+    """A callback of batches that calls another one for each lane, in order.
+
+    Attributes:
+        inner: what is called.
+        mapped: which operands have a leading batch axis.
+        size: of that axis; all results have it.
+    """
+
+    inner: Callback
+    mapped: tuple[bool, ...]
+    size: int
+
+    @property
+    def what(self) -> str:
+        """As in the inner one."""
+        return self.inner.what
+
+    @property
+    def results(self) -> tuple[Aval, ...]:
+        """The inner results, each with the batch axis in front."""
+        return tuple([with_axis(aval, 0, self.size) for aval in self.inner.results])
+
+    @property
+    def __name__(self) -> str:
+        return self.inner.__name__
+
+    def __call__(self, *arrays: np.ndarray) -> list[np.ndarray]:
+        """Call the inner function once for each lane."""
+        outs = [np.empty(aval.shape, aval.dtype) for aval in self.results]
+        for lane in range(self.size):
+            pairs = zip(arrays, self.mapped, strict=True)
+            found = self.inner(*[x[lane, ...] if mapped else x for x, mapped in pairs])
+            for out, y in zip(outs, found, strict=True):
+                out[lane] = y
+        return outs
+
+
+def _type(*avals: Aval, callback: Callback, **_: Any) -> tuple[Aval, ...]:
+    return callback.results
+
+
+def _numpy(xp: Any, *buffers: Any, callback: Callback, **_: Any) -> Values:
+    found = callback(*map(_read_only, buffers))
+    return tuple([np.array(x, order="C") for x in found])  # the function may keep what it returns
+
+
+def _read_only(buffer: Any) -> np.ndarray:
+    view = np.asarray(buffer).view()
+    view.flags.writeable = False
+    return view
+
+
+def _lower(effect: bool) -> Callable[..., Values]:
+    def lower(b: Any, *operands: Any, callback: Callback, **_: Any) -> Values:
+        return b.custom_call(callback, operands, callback.results, has_side_effect=effect)
+
+    return lower
+
+
+def _leading(inputs: Values, axes: Axes) -> list[Any]:
+    """Operands with their batch axes in front, where they have one."""
+    pairs = zip(inputs, axes, strict=True)
+    return [x if axis is None else move_axis(x, axis, 0) for x, axis in pairs]
+
+
+def _sequential(
+    primitive: Primitive, inputs: Values, axes: Axes, size: int, callback: Callback, **params: Any
+) -> tuple[Values, Axes]:
+    mapped = tuple([axis is not None for axis in axes])
+    lanes = EachLane(callback, mapped, size)
+    outs = bind(primitive, *_leading(inputs, axes), callback=lanes, **params)
+    return outs, (0,) * len(outs)
+
+
+def _no_derivative(primals: Values, tangents: Values, outs: Any = None, **params: Any) -> Any:
+    callback: Callback = params["callback"]
+    raise DerivativeError(
+        f"{callback.what}: {callback.__name__} is not differentiable.",
+        source=user_source(),
+        hint=_NO_DERIVATIVE,
+    )
+
+
+def _pure_batch(
+    inputs: Values, axes: Axes, size: int, *, callback: Callback, vmap_method: str | None
+) -> tuple[Values, Axes]:
+    if vmap_method is None:
+        raise FnxValueError(
+            f"{callback.what}: {callback.__name__} is called under vmap, without a vmap_method.",
+            source=user_source(),
+            hint=_NO_METHOD,
+        )
+    params = {"callback": callback, "vmap_method": vmap_method}
+    if vmap_method == "sequential":
+        return _sequential(pure_callback_p, inputs, axes, size, **params)
+    assert isinstance(callback, UserCallback)
+    batched = replace(
+        callback, results=tuple([with_axis(aval, 0, size) for aval in callback.results])
+    )
+    operands = [
+        x if axis is not None else _spread(x, size, vmap_method)
+        for x, axis in zip(_leading(inputs, axes), axes, strict=True)
+    ]
+    outs = bind(pure_callback_p, *operands, callback=batched, vmap_method=vmap_method)
+    return outs, (0,) * len(outs)
+
+
+def _spread(x: Any, size: int, vmap_method: str) -> Any:
+    """A value that is not mapped, with the leading axis that the method wants."""
+    return expand_dims(x, axes=(0,)) if vmap_method == "expand_dims" else expand(x, size, 0)
+
+
+pure_callback_p = Primitive(
+    name="pure_callback",
+    type=_type,
+    numpy=_numpy,
+    jvp=_no_derivative,
+    transpose=NotLinear("Python code is linear in nothing"),
+    batch=_pure_batch,
+    lower=_lower(effect=False),
+    split=_no_derivative,
+)
+
+
+def _io_batch(inputs: Values, axes: Axes, size: int, *, callback: Callback) -> tuple[Values, Axes]:
+    return _sequential(io_callback_p, inputs, axes, size, callback)
+
+
+io_callback_p = Primitive(
+    name="io_callback",
+    type=_type,
+    numpy=_numpy,
+    jvp=_no_derivative,
+    transpose=NotLinear("Python code is linear in nothing"),
+    batch=_io_batch,
+    lower=_lower(effect=True),
+    split=_no_derivative,
+    effect=True,
+)
+
+
+def _with_primals(
+    primals: Values, tangents: Values, outs: Any = None, *, callback: Callback
+) -> tuple[Values, Values]:
+    """Derivatives see nothing of it: it runs once, with the primals."""
+    return bind(debug_callback_p, *primals, callback=callback), ()
+
+
+def _debug_batch(
+    inputs: Values, axes: Axes, size: int, *, callback: Callback
+) -> tuple[Values, Axes]:
+    return _sequential(debug_callback_p, inputs, axes, size, callback)
+
+
+debug_callback_p = Primitive(
+    name="debug_callback",
+    type=_type,
+    numpy=_numpy,
+    jvp=_with_primals,
+    transpose=NotLinear("it is given a tangent, which does not exist in reverse mode"),
+    batch=_debug_batch,
+    lower=_lower(effect=True),
+    split=_with_primals,
+    effect=True,
+)
+
+
+def has_callbacks(jaxpr: Jaxpr) -> bool:
+    """Whether a jaxpr calls Python, itself or in a jaxpr among its equations' parameters."""
+    return any(
+        eqn.primitive in _CALLBACKS or any(map(has_callbacks, inner_jaxprs(eqn.params.values())))
+        for eqn in jaxpr.eqns
+    )
+
+
+_CALLBACKS = frozenset({pure_callback_p, io_callback_p, debug_callback_p})

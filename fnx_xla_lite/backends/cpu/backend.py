@@ -152,6 +152,7 @@ def _key(program: Program, target: Target) -> str:
         target.cpu,
         target.features,
         target.name,
+        repr(target.caches),
         _sources(),
     )
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()

@@ -15,13 +15,16 @@ from fnx_xla_lite.backends.cpu.gemm_problem import Problem
 from fnx_xla_lite.backends.cpu.gemm_types import ITEMSIZE, compute_dtype
 from fnx_xla_lite.backends.cpu.target import Target
 
-LEFT_BYTES = 1100 << 10  # of the left operand's block (L2 is 2 MiB on what this was tuned for)
+LEFT_SHARE = 275 / 512  # of the second-level cache is for the left operand's block
+LEFT_BYTES = 1 << 20  # of such a block where the third level is large enough to feed it from there
+THIRD_SHARE = 32  # blocks that fit into that third level
 STRIP_BYTES = 4 << 20  # of the right operand's packed strip, over all of k
-DEPTH = 1024  # longest k that is not cut into blocks
+PANEL_BYTES = 128 << 10  # of a panel of the right operand: k is cut into blocks beyond that
+DEEPEST = 2048  # longest block of k
 THIN_DEPTH = 64  # the same where a large right operand is read once, in place: pages kept open
 WIDEST = 512  # columns of a strip
 L1_PERIOD = 4096  # bytes after which addresses share a set of the L1 cache
-FIGHTING_ROWS = 8  # rows that do not fit into one set of it beside all else
+FIGHTING_ROWS = 8  # rows of a tile that do not fit into one set of it beside all else
 SMALL = 64**3  # multiply-adds up to which nothing is packed that can be read in place
 MIN_TASKS = 16  # output blocks to hand to threads, where the product is worth sharing
 DOT_ROWS = 4  # most rows of a product whose vectors run along k
@@ -73,9 +76,11 @@ def plan(problem: Problem, target: Target) -> Plan:
     columns = lanes * vectors
     pack_lhs, pack_rhs = (False, False) if dot else _packing(problem, rows, columns)
     thin = not pack_rhs and problem.n * problem.k > SMALL
-    kc = problem.k if dot else _depth_of_block(problem.k, THIN_DEPTH if thin else DEPTH)
     item = ITEMSIZE[dtype]
-    mc, nc = _block_of_task(problem, rows, columns, kc, item)
+    longest = THIN_DEPTH if thin else deepest(target, dtype)
+    kc = problem.k if dot else _depth_of_block(problem.k, longest)
+    left = left_bytes(target) // (max(kc, 1) * item)
+    mc, nc = _block_of_task(problem, rows, columns, kc, max(rows, left))
     blocks, strips = _ceil(problem.m, mc), _ceil(problem.n, nc)
     whole = problem.k * nc * item <= STRIP_BYTES
     strip_depth = problem.k if whole else kc
@@ -136,6 +141,18 @@ def _tile_cost(m: int, n: int, rows: int, vectors: int, lanes: int) -> float:
     return _ceil(m, rows) * _ceil(n, vectors * lanes) * cycles
 
 
+def deepest(target: Target, dtype: str) -> int:
+    """The longest k that is not cut; of the kind of target only, because blocks show in bits."""
+    columns = target.lanes(dtype) * USUAL[target.registers][1]
+    return min(DEEPEST, PANEL_BYTES // (columns * ITEMSIZE[dtype]))
+
+
+def left_bytes(target: Target) -> int:
+    """Most bytes of the left operand's block, which is read once for every panel of the right."""
+    caches = target.caches
+    return max(int(caches.second * LEFT_SHARE), min(LEFT_BYTES, caches.third // THIRD_SHARE))
+
+
 def _depth_of_block(k: int, most: int) -> int:
     """Equal, long blocks of k: little to do around a tile, and L2 feeds panels fast enough."""
     blocks = max(1, _ceil(k, most))
@@ -152,7 +169,8 @@ def _packing(problem: Problem, rows: int, columns: int) -> tuple[bool, bool]:
     large = problem.m * problem.n * problem.k > SMALL
     lhs = problem.lhs
     distance = lhs.outer * ITEMSIZE[lhs.dtype]
-    awkward = lhs.depth != 1 or (distance % L1_PERIOD == 0 and problem.m >= FIGHTING_ROWS)
+    fighting = min(rows, problem.m) >= FIGHTING_ROWS and distance % L1_PERIOD == 0
+    awkward = lhs.depth != 1 or fighting
     widened = lhs.dtype != compute_dtype(problem.dtype)
     pack_lhs = large and across >= 4 and (awkward or widened)
     pack_rhs = problem.rhs.outer != 1 or (large and down >= 4)
@@ -160,13 +178,12 @@ def _packing(problem: Problem, rows: int, columns: int) -> tuple[bool, bool]:
 
 
 def _block_of_task(
-    problem: Problem, rows: int, columns: int, kc: int, item: int
+    problem: Problem, rows: int, columns: int, kc: int, most: int
 ) -> tuple[int, int]:
-    """(mc, nc): the left block stays in L2, and work worth sharing has tasks enough."""
+    """(mc, nc): at most ``most`` rows in a left block, and tasks enough to share."""
     m, n, k = max(problem.m, 1), max(problem.n, 1), max(problem.k, 1)
     batch = max(1, _product(problem.batch))
     tasks = max(1, min(MIN_TASKS, 2 * batch * m * n * k // TASK_FLOPS))
-    most = max(rows, LEFT_BYTES // (max(kc, 1) * item))
     if kc >= k and m <= most:
         # The left operand stays as a whole; only strips of the right one change.
         nc = _share(n, _ceil(tasks, batch), columns, WIDEST)

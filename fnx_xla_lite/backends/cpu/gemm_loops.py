@@ -90,6 +90,13 @@ def scaled(builder: ir.IRBuilder, value: ir.Value, factor: int) -> ir.Value:
     return value if factor == 1 else builder.mul(value, int64(factor))
 
 
+def quotient(builder: ir.IRBuilder, value: ir.Value, by: int) -> ir.Value:
+    """``value // by`` of a value that is not negative, folded where it is constant."""
+    if isinstance(value, ir.Constant):
+        return int64(value.constant // by)
+    return builder.udiv(value, int64(by))
+
+
 def total(builder: ir.IRBuilder, *terms: ir.Value) -> ir.Value:
     """The sum of ``i64`` values, constants folded."""
     fixed = sum(term.constant for term in terms if isinstance(term, ir.Constant))

@@ -10,8 +10,9 @@ from llvmlite import ir
 
 from fnx_xla_lite.backends.cpu.gemm_epilogue import batch_bindings, batch_offset
 from fnx_xla_lite.backends.cpu.gemm_frame import Frame, Step, Task, rest
-from fnx_xla_lite.backends.cpu.gemm_loops import counted, element, scaled, total
+from fnx_xla_lite.backends.cpu.gemm_loops import counted, element, quotient, scaled, total
 from fnx_xla_lite.backends.cpu.gemm_pack import packer, packing_of
+from fnx_xla_lite.backends.cpu.gemm_panels import least_depth, panel_packer
 from fnx_xla_lite.backends.cpu.gemm_problem import Operand
 from fnx_xla_lite.backends.cpu.gemm_tile import emit_tiles
 from fnx_xla_lite.backends.cpu.gemm_types import BOOL, INT64, STORAGE, int64
@@ -130,13 +131,31 @@ def _pack_panels(
     extent: ir.Value,
     width: int,
 ) -> None:
+    """Whole panels as straight-line code where there is some, the ragged ones lane by lane."""
     builder, plan = frame.builder, frame.plan
-    function = packer(builder.module, packing_of(operand, plan.dtype, plan.lanes))
+    spec = packing_of(operand, plan.dtype, plan.lanes)
     stored = STORAGE[operand.dtype]
-    strides = int64(operand.outer), int64(operand.depth)
     first = element(builder, source, stored, scaled(builder, step.k, operand.depth))
-    with counted(builder, int64(0), extent, width, name="panel") as lane:
+    begin: ir.Value = int64(0)
+    total_extent = frame.problem.n if operand is frame.problem.rhs else frame.problem.m
+    if 0 < least_depth(spec, width) <= _shallowest(frame):
+        stride = int64(operand.depth if spec.method == "runs" else operand.outer)
+        count = quotient(builder, extent, width)
+        whole = panel_packer(builder.module, spec, width)
+        builder.call(whole, [first, stride, panels, count, step.depth])
+        if total_extent % width == 0:
+            return
+        begin = scaled(builder, count, width)
+    function = packer(builder.module, spec)
+    strides = int64(operand.outer), int64(operand.depth)
+    with counted(builder, begin, extent, width, name="panel") as lane:
         start = element(builder, first, stored, scaled(builder, lane, operand.outer))
         panel = element(builder, panels, STORAGE[plan.dtype], builder.mul(lane, step.depth))
         valid = rest(builder, extent, lane, width)
         builder.call(function, [start, *strides, panel, int64(width), valid, step.depth])
+
+
+def _shallowest(frame: Frame) -> int:
+    """Steps of the shortest block of k."""
+    k, kc = frame.problem.k, frame.plan.kc
+    return k if kc >= k else min(kc, k % kc or kc)

@@ -132,7 +132,7 @@ def _pack_transposed(spec: Packing, group: Group) -> None:
             rows = [_row(spec, group, lane, k, mask) for lane in lanes]
             # Vector q has quarter q of every row; the side of them that belong together lie
             # together.
-            for lane, value in zip(lanes, _exchanged(builder, rows, side, spec.lanes), strict=True):
+            for lane, value in zip(lanes, exchanged(builder, rows, side, spec.lanes), strict=True):
                 builder.store(value, element(builder, sorted_, kind, lane), align=16)
         with counted(builder, int64(0), int64(spec.lanes), side, name="column") as column:
             _store_columns(spec, group, sorted_, k, column)
@@ -161,12 +161,12 @@ def _store_columns(
         address = element(builder, sorted_, kind, builder.add(column, int64(i)))
         parts.append(builder.load(address, typ=kind, align=16))
     cell = _cell(group, spec.dtype, group.panel, builder.add(k, column), group.width)
-    for value in _exchanged(builder, parts, 1, side):
+    for value in exchanged(builder, parts, 1, side):
         builder.store(value, cell, align=ITEMSIZE[spec.dtype])
         cell = element(builder, cell, STORAGE[spec.dtype], group.width)
 
 
-def _exchanged(builder: ir.IRBuilder, rows: list[ir.Value], run: int, span: int) -> list[ir.Value]:
+def exchanged(builder: ir.IRBuilder, rows: list[ir.Value], run: int, span: int) -> list[ir.Value]:
     """Transpose one, two or four vectors as matrices of runs, in every ``span`` of lanes."""
 
     def pick(x: ir.Value, y: ir.Value, *chosen: tuple[int, int]) -> ir.Value:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import llvmlite.binding as llvm
 
+from fnx_xla_lite.backends.cpu.caches import Caches, host_caches
 from fnx_xla_lite.errors import BackendError
 from fnx_xla_lite.hlo.dtypes import itemsize
 
@@ -26,6 +27,7 @@ class Target:
         masked_bytes: element sizes whose masked loads and stores are single instructions.
         gather: whether gathers are instructions.
         fma: whether multiply-adds are fused by an instruction.
+        caches: sizes of a core's caches; they steer sizes of blocks, never a result's bits.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Target:
     masked_bytes: frozenset[int]
     gather: bool
     fma: bool
+    caches: Caches
 
     def lanes(self, dtype: str) -> int:
         """Elements of ``dtype`` in one vector register."""
@@ -51,6 +54,9 @@ class Target:
         )
 
 
+# Caches of a processor of the kind, where the machine itself does not tell its own.
+_LARGE = Caches(second=2 << 20, third=32 << 20)
+_SMALL = Caches(second=512 << 10, third=16 << 20)
 _WIDE = {"vector_bytes": 64, "registers": 32, "masked_bytes": frozenset({1, 2, 4, 8})}
 _HALF = {"vector_bytes": 32, "registers": 16, "masked_bytes": frozenset({4, 8})}
 _AVX2_FEATURES = "+avx2,+fma,+f16c,+bmi,+bmi2,+lzcnt,+popcnt"
@@ -59,12 +65,12 @@ _AVX512_FEATURES = (
 )
 
 AVX2 = Target("avx2", "x86_64-unknown-linux-gnu", "haswell", _AVX2_FEATURES,
-              gather=True, fma=True, **_HALF)  # fmt: skip
+              gather=True, fma=True, caches=_SMALL, **_HALF)  # fmt: skip
 AVX512 = Target("avx512", "x86_64-unknown-linux-gnu", "skylake-avx512", _AVX512_FEATURES,
-                gather=True, fma=True, **_WIDE)  # fmt: skip
+                gather=True, fma=True, caches=_LARGE, **_WIDE)  # fmt: skip
 NEON = Target("neon", "aarch64-unknown-linux-gnu", "generic", "+neon,+fp-armv8",
               vector_bytes=16, registers=32, masked_bytes=frozenset(),
-              gather=False, fma=True)  # fmt: skip
+              gather=False, fma=True, caches=_SMALL)  # fmt: skip
 NAMED = {"avx2": AVX2, "avx512": AVX512, "neon": NEON}
 
 
@@ -80,7 +86,7 @@ def host() -> Target:
         raise BackendError(f"FNX_TARGET={wanted!r} is not one of {sorted(NAMED)}")
     if (found.name, wanted) != ("avx512", "avx2"):
         raise BackendError(f"FNX_TARGET={wanted!r}: this processor is {found.name}")
-    return replace(AVX2, triple=found.triple)
+    return replace(AVX2, triple=found.triple, caches=found.caches)
 
 
 def _detect() -> Target:
@@ -93,13 +99,14 @@ def _detect() -> Target:
     ):
         # LLVM prefers 256-bit vectors on some cores; ours are 512 bits wide where we say so.
         wide = f"{flags},-prefer-256-bit"
-        return Target("avx512", triple, cpu, wide, gather=True, fma=True, **_WIDE)
+        return replace(AVX512, triple=triple, cpu=cpu, features=wide, caches=host_caches(_LARGE))
+    known = {"triple": triple, "cpu": cpu, "features": flags, "caches": host_caches(_SMALL)}
     if triple.startswith("x86_64") and has("avx2") and has("fma"):
-        return Target("avx2", triple, cpu, flags, gather=True, fma=True, **_HALF)
+        return replace(AVX2, **known)
     if triple.startswith(("aarch64", "arm64")):
-        return replace(NEON, triple=triple, cpu=cpu, features=flags)
-    return Target("generic", triple, cpu, flags, vector_bytes=16, registers=16,
-                  masked_bytes=frozenset(), gather=False, fma=bool(has("fma")))  # fmt: skip
+        return replace(NEON, **known)
+    return Target("generic", vector_bytes=16, registers=16, masked_bytes=frozenset(),
+                  gather=False, fma=bool(has("fma")), **known)  # fmt: skip
 
 
 @functools.cache

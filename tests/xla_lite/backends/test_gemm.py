@@ -211,14 +211,16 @@ def test_packed_product_with_ragged_edges(layout):
 
 
 def test_rows_a_cache_period_apart_are_packed():
-    assert check(Case(60, 600, 1024)).code.plan.pack_lhs
+    plan = check(Case(60, 600, 1024)).code.plan
+    assert plan.pack_lhs == (plan.rows >= gemm_blocking.FIGHTING_ROWS)
     assert not check(Case(60, 600, 1023)).code.plan.pack_lhs
 
 
 def test_blocks_of_k_accumulate_into_the_target_and_into_scratch():
     for lhs, relu in itertools.product("NT", (False, True)):
-        product = check(Case(30, 270, gemm_blocking.DEPTH * 2 + 5, lhs=lhs, relu=relu))
-        assert product.code.plan.kc < gemm_blocking.DEPTH
+        deepest = gemm_blocking.deepest(target.host(), "f32")
+        product = check(Case(30, 270, deepest * 2 + 5, lhs=lhs, relu=relu))
+        assert product.code.plan.kc < deepest
 
 
 @pytest.mark.parametrize("size", [(0, 3, 4), (3, 0, 4), (3, 4, 0), (70, 70, 0), (1, 5, 0)])
@@ -384,9 +386,9 @@ def test_products_of_a_module_share_their_building_blocks():
     ):
         emit(module, case.kernel(f"product{index}"), target.AVX512)
     kernels = [f.name for f in module.functions if f.name.startswith("fnx_gemm")]
-    packers = [f.name for f in module.functions if f.name.startswith("fnx_pack")]
+    panels = [f.name for f in module.functions if f.name.startswith("fnx_panels")]
     assert len(kernels) == 1
-    assert len(packers) == 1
+    assert len(panels) == 2  # rows of the register tile's height, and of its width
 
 
 def test_special_values_reach_only_their_own_results():

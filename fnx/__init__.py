@@ -28,6 +28,7 @@ from fnx.api import value_and_grad as value_and_grad
 from fnx.api import vjp as vjp
 from fnx.api import vmap as vmap
 from fnx.core.array import Array as Array
+from fnx.core.attributes import no_function as _no_function
 from fnx.core.avals import ShapeDtypeStruct as ShapeDtypeStruct
 from fnx.core.tracebacks import boundary as _boundary
 from fnx.core.tracebacks import publish as _publish
@@ -59,7 +60,7 @@ _LATER = {
 @_boundary
 def __getattr__(name: str) -> Any:
     if name not in _LATER:
-        raise AttributeError(f"module 'fnx' has no attribute {name!r}")
+        raise _no_function("fnx", name, __dir__())
     module = importlib.import_module(_LATER[name])
     is_module = _LATER[name] == f"fnx.{name}"
     globals()[name] = value = module if is_module else _boundary(getattr(module, name), "fnx")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from typing import Protocol
 
 
@@ -48,6 +50,29 @@ class FnxValueError(FnxError, ValueError):
     """A value out of the range that an operation takes."""
 
 
+class FnxIndexError(FnxError, IndexError):
+    """An index that an array does not have."""
+
+
+class FnxAttributeError(FnxError, AttributeError):
+    """A name that a module or an array does not have."""
+
+
+class FnxOverflowError(FnxValueError, OverflowError):
+    """A number that a dtype does not hold."""
+
+
+class FnxMemoryError(FnxError, MemoryError):
+    """An array for which there is no memory."""
+
+
+class DeletedArrayError(FnxError, RuntimeError):
+    """An array was used after its buffer was donated to a jitted function or deleted.
+
+    Example: ``fnx.jit(f, donate_argnums=0)(x)``, and then ``x + 1``.
+    """
+
+
 class AbstractValueError(FnxTypeError):
     """Python asked for the value of something that is known by shape and dtype only.
 
@@ -87,9 +112,26 @@ class AxisError(FnxValueError):
     """
 
 
+class TreeError(FnxValueError):
+    """Pytrees that should have the same structure and do not, or that cannot be taken apart.
+
+    Example: ``fnx.tree.map(max, {"a": 1}, {"b": 1})``.
+    """
+
+
 class VerifyError(FnxError, AssertionError):
     """A program breaks an invariant of its IR: a bug in whatever made the program."""
 
 
 class ParseError(FnxValueError):
     """Text that is no program of ours."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A question that names the nearest of the known names; empty if none is near.
+
+    >>> did_you_mean("float33", ["float32", "int32"])
+    "Did you mean 'float32'? "
+    """
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.7)
+    return f"Did you mean {near[0]!r}? " if near else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -35,6 +36,19 @@ class BackendError(CompilerError, RuntimeError):
     """A backend cannot compile or run a program on this machine."""
 
 
+_PLACE = re.compile(r"line (\d+), column (\d+)")
+
+
+def _show_line(error: CompilerError, text: str) -> None:
+    """Put the line of the text under a message that names one, with a mark at the column."""
+    message = str(error)
+    place = _PLACE.match(message)
+    if place is None or "\n" in message:
+        return
+    line = text.splitlines()[int(place[1]) - 1]
+    error.args = (f"{message}\n  {line}\n  {' ' * (int(place[2]) - 1)}^",)
+
+
 def public(function: Callable[..., Any]) -> Any:
     """The function, as one whose `CompilerError` s show the caller's frames, not ours.
 
@@ -46,6 +60,8 @@ def public(function: Callable[..., Any]) -> Any:
         try:
             return function(*args, **kwargs)
         except CompilerError as error:
+            if args and isinstance(args[0], str):
+                _show_line(error, args[0])
             if os.environ.get("FNX_TRACEBACK", "").lower() != "full":
                 error.__traceback__ = None
             raise

@@ -120,3 +120,8 @@ def loop_vmap(
 def directions(rng: np.random.Generator, like: Sequence[np.ndarray]) -> list[np.ndarray]:
     """One random array for each, of its shape and dtype."""
     return [np.asarray(rng.uniform(-1, 1, x.shape)).astype(x.dtype) for x in like]
+
+
+def said(error: BaseException) -> str:
+    """The text of an error without the user's line, which may hold the words that a test wants."""
+    return "\n".join(x for x in str(error).splitlines() if not x.startswith("  in "))

@@ -8,7 +8,7 @@ from typing import Any
 from fnx import tree
 from fnx.core.avals import Aval
 from fnx.core.eager import as_array, is_value
-from fnx.core.flatten import FlatFunction, as_value, name_of
+from fnx.core.flatten import FlatFunction, as_value, check_function, name_of
 from fnx.core.sources import user_source
 from fnx.core.trace import Tracer
 from fnx.errors import FnxTypeError, FnxValueError, GradTypeError
@@ -29,6 +29,7 @@ class Chosen:
     def __init__(
         self, f: F, argnums: Argnums, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:
+        check_function(f)
         self.argnums = _checked_argnums(f, argnums, len(args))
         self.is_single = isinstance(argnums, int)
         self.arguments = tuple([args[i] for i in self.argnums])
@@ -62,7 +63,8 @@ def _checked_argnums(f: F, argnums: Argnums, count: int) -> tuple[int, ...]:
             f"{name_of(f)}: argnums={argnums!r} does not exist in a call with "
             f"{count} positional arguments.",
             source=user_source(),
-            hint="Arguments to differentiate must be given by position.",
+            hint="Positions count from 0, and what is differentiated is given by position:\n"
+            "f(x) instead of f(x=x).",
         )
     return tuple([i % count for i in numbers])
 
@@ -71,6 +73,15 @@ def differentiable_values(
     what: str, f: F, leaves: Sequence[Any], paths: Callable[[], list[str]]
 ) -> list[Any]:
     """Leaves as values; an error if one is not a floating-point value."""
+    odd = next((i for i, x in enumerate(leaves) if not is_value(x)), None)
+    if odd is not None:
+        raise FnxTypeError(
+            f"{what}({name_of(f)}): {paths()[odd]} is a {type(leaves[odd]).__name__} "
+            f"({leaves[odd]!r:.60}): expected an array or a number.",
+            source=user_source(),
+            hint="Pass what is no array as another argument, or close over it; in a module,\n"
+            "declare the field with fnx.nn.static().",
+        )
     values = [as_value(x) for x in leaves]
     active = [is_differentiable(x.aval) for x in values]
     if all(active):
@@ -112,7 +123,8 @@ def _matching(what: str, x: Any, aval: Aval) -> Any:
     raise FnxTypeError(
         f"{what} must have the shape and dtype of its primal, {aval.strong()}, got {x.aval}.",
         source=user_source(),
-        hint="Tangents and cotangents are never broadcast or converted.",
+        hint="Tangents and cotangents are never broadcast or converted: write them in that shape,\n"
+        f"and .astype({aval.dtype.name!r}) if they have another dtype.",
     )
 
 
@@ -143,6 +155,7 @@ class WithAux:
                 f"{self.__name__}: with has_aux=True the function must return a pair (out, aux), "
                 f"got {pair.aval if isinstance(pair, Tracer) else type(pair).__name__}.",
                 source=user_source(),
+                hint="Write return loss, (other, data); or leave has_aux out.",
             )
         self.aux = tree.map(_primal, pair[1])
         return pair[0]

@@ -23,7 +23,7 @@ from fnx.core.evaluate import evaluate
 from fnx.core.flatten import FlatFunction, as_value, name_of
 from fnx.core.ir import Jaxpr
 from fnx.core.sources import user_source
-from fnx.errors import GradTypeError
+from fnx.errors import FnxTypeError, GradTypeError
 from fnx.transforms.jvp import jvp_flat
 from fnx.transforms.linearize import linearize_flat
 from fnx.transforms.transpose import pull_back
@@ -98,10 +98,24 @@ def _scalar_aval(f: F, flat: FlatFunction, outs: Sequence[Any]) -> Aval:
     raise GradTypeError(
         f"grad({name_of(f)}): the function must return one floating-point scalar, got {got}.",
         source=user_source(),
-        hint=(
-            "Reduce the result to a scalar, for example with .sum() or .mean(); return other data\n"
-            "with has_aux=True; or use fnx.jacrev or fnx.vjp for results that are not scalar."
-        ),
+        hint=_instead_of(flat.out_tree, avals),
+    )
+
+
+def _instead_of(out_tree: tree.TreeDef, avals: Sequence[Aval]) -> str:
+    """What to write, where the result of a function is no scalar."""
+    if not avals:
+        return "Does every path through the function end in return loss?"
+    if out_tree.kind is tuple and len(out_tree.children) == 2 and avals[0].shape == ():
+        return "For return loss, other_data write fnx.grad(f, has_aux=True)."
+    if not avals[0].shape and out_tree.kind is None:
+        return (
+            "Integers and bools have no derivative: return a float, for example a maximum instead\n"
+            "of its index, or a smooth loss instead of an accuracy."
+        )
+    return (
+        "Reduce the result to a scalar, for example with .sum() or .mean(); return other data\n"
+        "with has_aux=True; or use fnx.jacrev or fnx.vjp for results that are not scalar."
     )
 
 
@@ -162,6 +176,13 @@ def jvp(f: F, primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = F
     [9.0, 6.0]
     """
     function = WithAux(f) if has_aux else f
+    if not (isinstance(primals, tuple | list) and isinstance(tangents, tuple | list)):
+        kinds = f"{type(primals).__name__} and {type(tangents).__name__}"
+        raise FnxTypeError(
+            f"jvp({name_of(f)}): primals and tangents must be tuples or lists, got {kinds}.",
+            source=user_source(),
+            hint="Write fnx.jvp(f, (x,), (t,)) also for one argument.",
+        )
     leaves, in_tree = tree.flatten((tuple(primals), {}))
     values = [as_value(x) for x in leaves]
     directions = matching_leaves(

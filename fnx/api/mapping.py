@@ -130,7 +130,7 @@ def _size(
         raise AxisError(
             f"vmap({name_of(f)}): no argument is mapped, so the size of the batch is not known.",
             source=user_source(),
-            hint=f"Write axis_size=..., or map an argument. {_IN_AXES}",
+            hint=f"Write axis_size=..., or map an argument.\n{_IN_AXES}",
         )
     lines = [
         f"{_path(i, args, kwargs)} is {values[i].aval}: size {n} at axis {axes[i]}"
@@ -141,5 +141,6 @@ def _size(
     raise AxisError(
         f"vmap({name_of(f)}): mapped axes must have one size, got {sorted(distinct)}.",
         source=user_source(),
-        hint="\n".join(lines),
+        hint="\n".join(lines)
+        + "\nWrite None in in_axes for what is not mapped, as in in_axes=(0, None).",
     )

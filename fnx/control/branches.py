@@ -30,11 +30,18 @@ def same_results(what: str, trees: Sequence[tree.TreeDef | None], jaxprs: Sequen
     results = [[a.aval.strong() for a in jaxpr.outputs] for jaxpr in jaxprs]
     for other_tree, other in zip(trees, results, strict=True):
         if other_tree != trees[0] or other != results[0]:
+            pairs = ((trees[0], results[0]), (other_tree, other))
+            first, second = (tree.unflatten(t, avals) for t, avals in pairs)
+            hint = "Convert with .astype(...), reshape or broadcast in one of them."
+            if first is None or second is None:
+                hint = "Does every path through both functions end in return?"
+            elif trees[0] != other_tree:
+                hint = "Return the same containers with the same keys from both."
             raise FnxTypeError(
                 f"{what}: branches must return the same structure, shapes and dtypes, got "
-                f"{results[0]} in {trees[0]} and {other} in {other_tree}.",
+                f"{first} and {second}.",
                 source=user_source(),
-                hint="Convert with .astype(...) or reshape in the branches, so that they agree.",
+                hint=hint,
             )
 
 

@@ -74,6 +74,14 @@ def cond(pred: Any, true_fun: F, false_fun: F, *operands: Any) -> Any:
             source=user_source(),
             hint="Compare first, for example x > 0; reduce arrays with .any() or .all().",
         )
+    for f in (true_fun, false_fun):
+        if not callable(f):
+            got = str(getattr(f, "aval", f))
+            raise FnxTypeError(
+                f"cond: the branches must be functions, got {got:.60} ({type(f).__name__}).",
+                source=user_source(),
+                hint="Write lambda: value for a value; fnx.numpy.where(pred, a, b) chooses values.",
+            )
     if is_known(value):
         return true_fun(*operands) if bool(value) else false_fun(*operands)
     return _switch("cond", convert(value, dtype=_INDEX), (false_fun, true_fun), operands)
@@ -91,6 +99,7 @@ def switch(index: Any, branches: Sequence[F], *operands: Any) -> Any:
             f"switch: needs an integer index of rank 0 and at least one branch, got {value.aval} "
             f"and {len(branches)} branches.",
             source=user_source(),
+            hint="Write fnx.lax.switch(i, [f, g], x) with an int i; fnx.lax.cond takes a boolean.",
         )
     last = len(branches) - 1
     if is_known(value):

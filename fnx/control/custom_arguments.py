@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,9 +10,9 @@ from typing import Any
 from fnx import tree
 from fnx.core.avals import Aval
 from fnx.core.eager import aval_of, is_value
-from fnx.core.flatten import FlatFunction, as_value, name_of
+from fnx.core.flatten import FlatFunction, as_value, name_of, place_of
 from fnx.core.sources import user_source
-from fnx.errors import DerivativeError
+from fnx.errors import DerivativeError, FnxTypeError
 
 F = Callable[..., Any]
 
@@ -30,6 +31,14 @@ class Arguments:
         self, f: F, nondiff: Sequence[int], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:
         args = _positional(f, args, kwargs)
+        odd = next((i for i in nondiff if not -len(args) <= i < len(args)), None)
+        if odd is not None:
+            raise DerivativeError(
+                f"{place_of(f)}: nondiff_argnums has {odd}, but the function takes {len(args)} "
+                "arguments.",
+                source=user_source(),
+                hint="Positions count from 0.",
+            )
         fixed_at = frozenset([i % len(args) for i in nondiff])
         chosen = tuple([x for i, x in enumerate(args) if i not in fixed_at])
         leaves, in_tree = tree.flatten((chosen, {}))
@@ -38,8 +47,17 @@ class Arguments:
             rest = iter(chosen)
             return f(*[x if i in fixed_at else next(rest) for i, x in enumerate(args)])
 
+        functools.update_wrapper(with_fixed, f, updated=())
         with_fixed.__name__ = name_of(f)
         self.function = FlatFunction(with_fixed, in_tree)
+        odd = next((i for i, x in enumerate(leaves) if not is_value(x)), None)
+        if odd is not None:
+            raise FnxTypeError(
+                f"{place_of(f)}: argument{tree.paths(chosen)[odd]} is a "
+                f"{type(leaves[odd]).__name__} ({leaves[odd]!r:.60}): expected an array or number.",
+                source=user_source(),
+                hint="List the positions of other arguments in nondiff_argnums.",
+            )
         self.leaves = [as_value(x) for x in leaves]
         self.in_tree = in_tree.children[0]
         self.fixed = [x for i, x in enumerate(args) if i in fixed_at]
@@ -51,8 +69,10 @@ class Arguments:
             self.function.out_tree = out_tree
         if self.function.out_tree != out_tree:
             raise DerivativeError(
-                f"{what}: the function returns {self.function.out_tree}, the rule {out_tree}.",
+                f"{what}: expected the function's structure {self.function.out_tree} for the "
+                f"value, got {out_tree}.",
                 source=user_source(),
+                hint="Return what the function returns first, for example f(*primals).",
             )
         return leaves
 
@@ -66,7 +86,10 @@ def _positional(f: F, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[An
     if signature is None:
         if kwargs:
             raise DerivativeError(
-                f"{name_of(f)}: pass arguments by position: the function has no signature."
+                f"{name_of(f)}: expected arguments by position, got {', '.join(kwargs)}: the "
+                "function has no signature.",
+                source=user_source(),
+                hint="Write f(x) instead of f(x=x).",
             )
         return args
     bound = signature.bind(*args, **kwargs)
@@ -79,6 +102,13 @@ def _positional(f: F, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[An
             hint="Make them positional, and list them in nondiff_argnums if they are static.",
         )
     return bound.args
+
+
+def _up_to(treedef: tree.TreeDef, values: Any, what: str) -> list[Any]:
+    try:
+        return tree.flatten_up_to(treedef, values, what)
+    except tree.TreeError as error:
+        raise DerivativeError(error.message, source=user_source(), hint=error.hint) from None
 
 
 def checked_leaves(
@@ -99,16 +129,24 @@ def checked_leaves(
     if allow_none:
         leaves = _leaves_with_none(what, values, treedef)
     else:
-        leaves = tree.flatten_up_to(treedef, values, what)
+        leaves = _up_to(treedef, values, what)
     for x, aval in zip(leaves, avals, strict=True):
         if x is None and allow_none:
             continue
         if not is_value(x) or aval_of(x).shape != aval.shape:
             got = aval_of(x) if is_value(x) else type(x).__name__
             raise DerivativeError(
-                f"{what}: expected a leaf of {aval.strong()}, got {got}.", source=user_source()
+                f"{what}: expected a leaf of {aval.strong()}, got {got}.",
+                source=user_source(),
+                hint=_SAME_SHAPE,
             )
     return leaves
+
+
+_SAME_SHAPE = (
+    "A tangent has the shape of its result, a cotangent that of its argument: reduce or broadcast\n"
+    "it as the function does (.sum() for a function that sums)."
+)
 
 
 def _leaves_with_none(what: str, values: Any, treedef: tree.TreeDef) -> list[Any]:
@@ -118,9 +156,9 @@ def _leaves_with_none(what: str, values: Any, treedef: tree.TreeDef) -> list[Any
         return [values]
     functions = tree.container_functions(treedef.kind)
     if type(values) is not treedef.kind:
-        tree.flatten_up_to(treedef, values, what)  # raises, and shows the place
+        _up_to(treedef, values, what)  # raises, and shows the place
     children = list(functions[0](values)[0])
     if len(children) != len(treedef.children):
-        tree.flatten_up_to(treedef, values, what)
+        _up_to(treedef, values, what)
     pairs = zip(children, treedef.children, strict=True)
     return [x for child, child_def in pairs for x in _leaves_with_none(what, child, child_def)]

@@ -15,9 +15,9 @@ from fnx import tree
 from fnx.control.body import Body, Values, call_body, lower_body, transpose_body, type_of_body
 from fnx.control.custom_arguments import Arguments, F, checked_leaves
 from fnx.core.eager import aval_of
-from fnx.core.flatten import name_of, trace_closed
+from fnx.core.flatten import name_of, place_of, trace_closed
 from fnx.core.primitive import Primitive
-from fnx.core.sources import user_source
+from fnx.core.sources import current_source, user_source
 from fnx.core.trace import bind, trace_of
 from fnx.errors import DerivativeError
 from fnx.ops.arithmetic import mul
@@ -95,7 +95,7 @@ def _run_rule(
     rule: F, arguments: Arguments, primals: Values, tangents: Values
 ) -> tuple[list[Any], list[Any]]:
     """The user's rule, on leaves."""
-    what = f"custom_jvp rule {name_of(rule)}"
+    what = f"custom_jvp: the rule {place_of(rule)}"
     pair = rule(
         *arguments.fixed,
         tree.unflatten(arguments.in_tree, primals),
@@ -105,6 +105,7 @@ def _run_rule(
         raise DerivativeError(
             f"{what}: must return a pair (out, out_tangent), got {type(pair).__name__}.",
             source=user_source(),
+            hint="Write return f(*primals), tangent.",
         )
     outs = arguments.set_result(what, pair[0])
     assert arguments.function.out_tree is not None
@@ -136,8 +137,9 @@ def _jvp(
 ) -> tuple[Values, Values]:
     if any(t is not None for t in tangents[:closed_over]):
         raise DerivativeError(
-            "custom_jvp: the function closes over a value that is being differentiated.",
-            source=user_source(),
+            "custom_jvp: the function closes over a value that is being differentiated: expected "
+            "it as an argument.",
+            source=current_source(),
             hint=_CLOSURE,
         )
     primals, tangents = primals[closed_over:], tangents[closed_over:]

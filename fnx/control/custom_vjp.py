@@ -17,9 +17,9 @@ from fnx.control.custom_arguments import Arguments, F, checked_leaves
 from fnx.control.custom_vjp_linear import Backward, custom_vjp_linear_p
 from fnx.core.avals import Aval
 from fnx.core.eager import aval_of
-from fnx.core.flatten import FlatFunction, as_value, name_of, trace_closed
+from fnx.core.flatten import FlatFunction, as_value, name_of, place_of, trace_closed
 from fnx.core.primitive import Primitive
-from fnx.core.sources import user_source
+from fnx.core.sources import current_source, user_source
 from fnx.core.trace import bind, trace_of
 from fnx.errors import DerivativeError
 from fnx.ops.layout import reduce_sum
@@ -74,13 +74,14 @@ class custom_vjp:
 
 def _run_forward(fwd: FlatFunction, bwd: F, arguments: Arguments, *leaves: Any) -> Any:
     """The user's forward rule on leaves; with it the backward rule for these residuals."""
-    what = f"custom_vjp forward rule {name_of(fwd.f)}"
+    what = f"custom_vjp: the forward rule {place_of(fwd.f)}"
     (chosen, _) = tree.unflatten(fwd.in_tree, leaves)
     pair = fwd.f(*chosen)
     if not (isinstance(pair, tuple | list) and len(pair) == 2):
         raise DerivativeError(
             f"{what}: must return a pair (out, residuals), got {type(pair).__name__}.",
             source=user_source(),
+            hint="Write return f(x), x, where bwd needs x; None, if it needs nothing.",
         )
     outs = arguments.set_result(what, pair[0])
     residuals, residual_tree = tree.flatten(pair[1])
@@ -99,7 +100,7 @@ def _run_backward(
     *values: Any,
 ) -> list[Any]:
     """The user's backward rule on leaves: cotangents of the differentiated arguments' leaves."""
-    what = f"custom_vjp backward rule {name_of(bwd)}"
+    what = f"custom_vjp: the backward rule {place_of(bwd)}"
     residuals = tree.unflatten(residual_tree, values[: residual_tree.num_leaves])
     ct = tree.unflatten(out_tree, values[residual_tree.num_leaves :])
     found = bwd(*arguments.fixed, residuals, ct)
@@ -110,6 +111,7 @@ def _run_backward(
         raise DerivativeError(
             f"{what}: must return a tuple of {count} cotangents, one for each argument, got {got}.",
             source=user_source(),
+            hint="Write return (ct_x,) for one argument; None stands for a zero.",
         )
     leaves = checked_leaves(what, found, arguments.in_tree, avals, allow_none=True)
     return [ct if is_differentiable(aval) else None for ct, aval in zip(leaves, avals, strict=True)]
@@ -141,8 +143,9 @@ def _jvp(
 ) -> tuple[Values, Values]:
     if any(t is not None for t in tangents[:closed_over]):
         raise DerivativeError(
-            "custom_vjp: the function closes over a value that is being differentiated.",
-            source=user_source(),
+            "custom_vjp: the function closes over a value that is being differentiated: expected "
+            "it as an argument.",
+            source=current_source(),
             hint="Pass it as an argument: the rule says nothing about values closed over.",
         )
     primals, tangents = primals[closed_over:], tangents[closed_over:]

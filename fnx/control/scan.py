@@ -88,6 +88,7 @@ def scan(
     Raises:
         FnxTypeError: if ``f`` does not return what it is to carry, or ``xs`` do not fit.
 
+    >>> import numpy as np
     >>> total, sums = scan(lambda c, x: (c + x, c + x), 0.0, np.arange(4.0, dtype="float32"))
     >>> float(total), sums.tolist()
     (6.0, [0.0, 1.0, 3.0, 6.0])

@@ -12,22 +12,27 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
+from fnx.core.attributes import no_attribute
 from fnx.core.avals import Aval, _intern
 from fnx.core.dlpack import to_dlpack
 from fnx.core.dtypes import INTS, as_dtype, scalar_dtype
+from fnx.core.sources import user_source
+from fnx.errors import DeletedArrayError, FnxAttributeError, FnxTypeError, FnxValueError
 
-_NOT_A_BUFFER = (
-    "fnx.Array wraps a NumPy array and takes nothing else, got {kind}. "
-    "Write fnx.numpy.asarray(x) for lists, scalars and the arrays of other libraries."
+_WRITE_ASARRAY = "Write fnx.numpy.asarray(x) for lists, scalars and the arrays of other libraries."
+NO_HASH = "unhashable type: an array ({aval}) cannot be hashed, so it is no key of a dict."
+_WRITE_BYTES = (
+    "Arrays compare element by element. Use x.tobytes() or int(x) for the value, id(x) for the\n"
+    "object itself; give an array to a compiled function as an ordinary argument."
 )
-_NO_HASH = (
-    "unhashable type: 'Array'. Arrays compare element by element, so they cannot be keys of a "
-    "dict, members of a set or static arguments. Use x.tobytes(), or id(x) for the object itself."
-)
-_NO_ITEM_ASSIGNMENT = (
-    "fnx arrays are immutable: x[index] = y is not possible. "
-    "Write x = x.at[index].set(y), which returns a changed copy."
-)
+NO_ITEM_ASSIGNMENT = "fnx arrays are immutable: x[index] = y is not possible (x is {aval})."
+WRITE_AT = "Write x = x.at[index].set(y), or .add(y) for +=, which returns a changed copy."
+NO_ITEM_DELETION = "fnx arrays are immutable: del x[index] is not possible (x is {aval})."
+WRITE_CONCATENATE = "Write fnx.numpy.concatenate([x[:i], x[i + 1 :]]), which returns a new array."
+NO_ITERATION = "iteration over an array of rank 0 ({aval}): expected at least one axis."
+WRITE_ATLEAST = "Use the number itself, float(x), or fnx.numpy.atleast_1d(x)."
+NO_LENGTH = "len() of an array of rank 0 ({aval}): expected at least one axis."
+WRITE_SIZE = "Write x.size or x.ndim; fnx.numpy.atleast_1d(x) has an axis."
 
 
 class Array:
@@ -47,7 +52,9 @@ class Array:
     def __new__(cls, buffer: np.ndarray, weak: bool = False) -> Array:
         """Wrap ``buffer``, which nobody may write to afterwards; copied only if it must be."""
         if not isinstance(buffer, np.ndarray | np.generic):
-            raise TypeError(_NOT_A_BUFFER.format(kind=type(buffer).__name__))
+            kind = type(buffer).__name__
+            message = f"fnx.Array wraps a NumPy array and takes nothing else, got {kind}."
+            raise FnxTypeError(message, hint=_WRITE_ASARRAY)
         return wrap(buffer, weak)
 
     # What an array is
@@ -95,7 +102,7 @@ class Array:
     def to_device(self, device: str, /, *, stream: None = None) -> Array:
         """The same array on ``device``, which can only be ``"cpu"``."""
         if device != "cpu" or stream is not None:
-            raise ValueError(f"the only device is 'cpu' (without a stream), got {device!r}")
+            raise FnxValueError(f"the only device is 'cpu' (without a stream), got {device!r}.")
         return self
 
     def block_until_ready(self) -> Array:
@@ -116,23 +123,25 @@ class Array:
             _delete_buffer(self)
 
     def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"fnx arrays are immutable: cannot set {name}")
+        raise FnxAttributeError(f"fnx arrays are immutable: cannot set {name}.")
 
     def __delattr__(self, name: str) -> None:
-        raise AttributeError(f"fnx arrays are immutable: cannot delete {name}")
+        raise FnxAttributeError(f"fnx arrays are immutable: cannot delete {name}.")
 
     def __getattr__(self, name: str) -> Any:
         if name == "_buffer":
-            raise DeletedArrayError(self.aval)
-        raise AttributeError(f"fnx.Array has no attribute {name!r}")
+            raise _deleted(self.aval)
+        raise no_attribute(self, name)
 
     # Conversions to Python
 
     def __bool__(self) -> bool:
         if self.aval.size != 1:
-            raise ValueError(
+            raise FnxValueError(
                 f"the truth value of an array with {self.aval.size} elements ({self.aval}) is "
-                "ambiguous: write x.any() or x.all()"
+                "ambiguous: expected one element.",
+                hint="Write x.any() or x.all(); a & b for `a and b`, a | b for `a or b`, "
+                "~a for `not a`.",
             )
         return bool(self._buffer)
 
@@ -147,7 +156,10 @@ class Array:
 
     def __index__(self) -> int:
         if self.aval.dtype not in INTS:
-            raise TypeError(f"only an integer array can be an index, got {self.aval}")
+            raise FnxTypeError(
+                f"only an integer can be an index or a size, got {self.aval}.",
+                hint="Convert it: int(x), or x.astype('int32') for an array of indices.",
+            )
         return int(self._scalar("index"))
 
     def __round__(self, ndigits: int | None = None) -> int | float:
@@ -158,14 +170,20 @@ class Array:
 
     def _scalar(self, wanted: str) -> np.ndarray:
         if self.aval.shape:
-            raise TypeError(
-                f"{wanted}(x) needs an array of rank 0, got {self.aval}: "
-                "write x.item() for one element, or index it, or x.tolist()"
+            raise FnxTypeError(
+                f"{wanted}(x) needs an array of rank 0, got {self.aval}.",
+                hint="Reduce it (x.sum(), x.mean()), index it, or write x.item() for the only\n"
+                "element, x.tolist() for all of them.",
             )
         return self._buffer
 
     def item(self, *args: int) -> bool | int | float:
         """The only element, or the one at these indices, as a Python scalar."""
+        if not args and self.aval.size != 1:
+            raise FnxTypeError(
+                f"item() needs an array of one element, got {self.aval}.",
+                hint="Write x.item(i, j) for one of them, x.tolist() for all.",
+            )
         return self._buffer.item(*args)
 
     def tolist(self) -> Any:
@@ -178,19 +196,22 @@ class Array:
 
     def __len__(self) -> int:
         if not self.aval.shape:
-            raise TypeError(f"len() of an array of rank 0 ({self.aval})")
+            raise FnxTypeError(NO_LENGTH.format(aval=self.aval), hint=WRITE_SIZE)
         return self.aval.shape[0]
 
     def __iter__(self) -> Iterator[Array]:
         if not self.aval.shape:
-            raise TypeError(f"iteration over an array of rank 0 ({self.aval})")
+            raise FnxTypeError(NO_ITERATION.format(aval=self.aval), hint=WRITE_ATLEAST)
         return map(wrap, self._buffer)
 
     def __hash__(self) -> int:
-        raise TypeError(_NO_HASH)
+        raise FnxTypeError(NO_HASH.format(aval=self.aval), hint=_WRITE_BYTES)
 
     def __setitem__(self, index: object, value: object) -> None:
-        raise TypeError(_NO_ITEM_ASSIGNMENT)
+        raise FnxTypeError(NO_ITEM_ASSIGNMENT.format(aval=self.aval), hint=WRITE_AT)
+
+    def __delitem__(self, index: object) -> None:
+        raise FnxTypeError(NO_ITEM_DELETION.format(aval=self.aval), hint=WRITE_CONCATENATE)
 
     # Exchange with other libraries
 
@@ -200,7 +221,10 @@ class Array:
             view.flags.writeable = False
             return view
         if copy is False:
-            raise ValueError(f"{self.aval} as {np.dtype(dtype)} needs a copy, but copy=False")
+            raise FnxValueError(
+                f"{self.aval} as {np.dtype(dtype)} needs a copy, got copy=False.",
+                hint="Ask for its own dtype, or allow the copy.",
+            )
         return self._buffer.astype(dtype or self.aval.dtype)
 
     def __dlpack__(
@@ -249,22 +273,13 @@ class Array:
         return str(printable(self._buffer))
 
 
-class DeletedArrayError(RuntimeError):
-    """An array was used after its buffer was donated to a jitted function or deleted.
-
-    >>> x = Array(np.zeros(3))
-    >>> x.delete()
-    >>> x.tolist()
-    Traceback (most recent call last):
-    ...
-    fnx.core.array.DeletedArrayError: this array (f64[3]) has no buffer any more: ...
-    """
-
-    def __init__(self, aval: Aval) -> None:
-        super().__init__(
-            f"this array ({aval}) has no buffer any more: it was donated to a jitted function, or "
-            "deleted. Use the function's result instead, or do not donate the argument."
-        )
+def _deleted(aval: Aval) -> DeletedArrayError:
+    return DeletedArrayError(
+        f"this array ({aval}) has no buffer any more: it was donated to a jitted function, or "
+        "deleted.",
+        source=user_source(),
+        hint="Use the function's result instead (x = f(x)), or do not donate the argument.",
+    )
 
 
 _set_buffer = Array.__dict__["_buffer"].__set__

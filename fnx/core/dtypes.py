@@ -8,9 +8,12 @@ default to ``int32`` and ``float32``.
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable
 
 import ml_dtypes
 import numpy as np
+
+from fnx.errors import FnxOverflowError, FnxTypeError, did_you_mean
 
 BOOL = np.dtype(np.bool_)
 INT8, INT16, INT32, INT64 = (np.dtype(f"int{n}") for n in (8, 16, 32, 64))
@@ -50,10 +53,8 @@ _ABOVE: dict[str, tuple[str, ...]] = {
     "bf16": ("f32",), "f16": ("f32",), "f32": ("f64",), "f64": (),
 }  # fmt: skip
 
-_UNSUPPORTED = (
-    "fnx has no dtype {dtype}. The dtypes are: {names}. "
-    "Convert the data first, for example with numpy.asarray(x, dtype=numpy.float32)."
-)
+_CONVERT = "Convert the data first, for example with numpy.asarray(x, dtype=numpy.float32)."
+_KEEP_TWO = "Arrays are real: keep two, of the real and of the imaginary parts."
 
 
 def dtype_name(dtype: object) -> str:
@@ -76,7 +77,7 @@ def dtype_from_name(name: str) -> np.dtype:
     try:
         return _DTYPES[name]
     except KeyError:
-        raise TypeError(_UNSUPPORTED.format(dtype=name, names=", ".join(_DTYPES))) from None
+        raise _unsupported(name, repr(name), _DTYPES) from None
 
 
 @functools.lru_cache(maxsize=1024)
@@ -97,15 +98,24 @@ def as_dtype(dtype: object) -> np.dtype:
     try:
         found = np.dtype(getattr(ml_dtypes, dtype, dtype) if isinstance(dtype, str) else dtype)
     except TypeError:
-        raise TypeError(_UNSUPPORTED.format(dtype=repr(dtype), names=_full_names())) from None
+        raise _unsupported(str(dtype), repr(dtype), _full_names()) from None
     ours = _CANONICAL.get(found.newbyteorder("="))
     if ours is None:
-        raise TypeError(_UNSUPPORTED.format(dtype=found, names=_full_names()))
+        raise _unsupported(str(found), str(found), _full_names(), found.kind)
     return ours
 
 
-def _full_names() -> str:
-    return ", ".join(str(dtype) for dtype in _NAMES)
+def _full_names() -> list[str]:
+    return [str(dtype) for dtype in _NAMES]
+
+
+def _unsupported(name: str, shown: str, known: Iterable[str], kind: str = "") -> FnxTypeError:
+    names = list(known)
+    return FnxTypeError(
+        f"fnx has no dtype {shown}.",
+        hint=f"{did_you_mean(name, names)}The dtypes are: {', '.join(names)}.\n"
+        f"{_KEEP_TWO if kind == 'c' else _CONVERT}",
+    )
 
 
 def is_float(dtype: object) -> bool:
@@ -164,7 +174,10 @@ def scalar_dtype(value: bool | int | float) -> tuple[np.dtype, bool]:
         return UINT64, True
     bits = value.bit_length()
     text = f"the Python int {value}" if bits < 200 else f"a Python int of {bits} bits"
-    raise OverflowError(f"{text} does not fit any integer dtype; write float(...) if that will do")
+    raise FnxOverflowError(
+        f"{text} does not fit any integer dtype: expected at most 64 bits.",
+        hint="Write it as a float, 2.0**70 for 2**70, if that will do.",
+    )
 
 
 @functools.cache
@@ -202,9 +215,9 @@ def _join(x: str, y: str, a: np.dtype, b: np.dtype) -> tuple[np.dtype, bool]:
     common = _upwards(x) & _upwards(y)
     least = [place for place in common if common <= _upwards(place)]
     if not least:
-        raise TypeError(
-            f"{a} and {b} have no common dtype: eight-bit floats are never promoted implicitly. "
-            f"Convert one of them, for example x.astype({a.name!r})."
+        raise FnxTypeError(
+            f"{a} and {b} have no common dtype: eight-bit floats are never promoted implicitly.",
+            hint=f"Convert one of them, for example x.astype({a.name!r}).",
         )
     place = least[0]
     if place in _DTYPES:

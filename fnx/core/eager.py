@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextvars
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,9 @@ from fnx.core.avals import Aval, _intern
 from fnx.core.dtypes import scalar_dtype
 from fnx.core.infer import infer
 from fnx.core.primitive import Primitive
-from fnx.core.sources import user_source
+from fnx.core.sources import raised_by_user, user_source
 from fnx.core.tracer import Tracer, leaked
-from fnx.errors import FnxTypeError
+from fnx.errors import FnxMemoryError, FnxTypeError
 
 _is_quiet: contextvars.ContextVar[bool] = contextvars.ContextVar("fnx_quiet", default=False)
 
@@ -53,13 +54,29 @@ def bind_eagerly(
         operands.append(x.aval)
     avals = infer(primitive, tuple(operands), params)
     module = np if type(buffers[0] if buffers else None) is np.ndarray else _array_module(buffers)
-    if primitive.split is None and not _is_quiet.get():
-        results = _quiet.context.run(primitive.numpy, module, *buffers, **params)
-    else:  # a rule that binds, and gets to the quiet context by itself
-        results = primitive.numpy(module, *buffers, **params)
+    try:
+        if primitive.split is None and not _is_quiet.get():
+            results = _quiet.context.run(primitive.numpy, module, *buffers, **params)
+        else:  # a rule that binds, and gets to the quiet context by itself
+            results = primitive.numpy(module, *buffers, **params)
+    except MemoryError as error:
+        if isinstance(error, FnxMemoryError) or raised_by_user(error):
+            raise
+        raise no_memory(primitive.name, avals) from None
     if len(avals) == 1:
         return (_as_result(results[0], avals[0], primitive),)
     return tuple([_as_result(x, aval, primitive) for x, aval in zip(results, avals, strict=True)])
+
+
+def no_memory(name: str, avals: Sequence[Aval], scratch: int = 0) -> FnxMemoryError:
+    """The error for results that do not fit into memory."""
+    needed = sum(a.size * a.dtype.itemsize for a in avals) + scratch
+    return FnxMemoryError(
+        f"{name}: no memory for {', '.join(map(str, avals))}: {needed / 2**30:.3g} GiB.",
+        source=user_source(),
+        hint="Choose a smaller shape or dtype, or work on one part after the other; inside of a\n"
+        "compiled function, intermediate results need not exist in memory.",
+    )
 
 
 def _array_module(buffers: list[Any]) -> Any:

@@ -5,6 +5,8 @@ The helpers with which wrappers such as `grad` and `jit` stand on the flat core.
 
 from __future__ import annotations
 
+import inspect
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -29,7 +31,7 @@ class FlatFunction:
     __slots__ = ("f", "in_tree", "out_tree")
 
     def __init__(self, f: Callable[..., Any], in_tree: tree.TreeDef) -> None:
-        self.f = f
+        self.f = check_function(f)
         self.in_tree = in_tree
         self.out_tree: tree.TreeDef | None = None
 
@@ -51,6 +53,25 @@ class FlatFunction:
             source=user_source(),
             hint="Return it as auxiliary data (has_aux=True) where that is possible, or drop it.",
         )
+
+
+def check_function(f: Any) -> Callable[..., Any]:
+    """The function; an error if it is none."""
+    if callable(f):
+        return f
+    raise FnxTypeError(
+        f"expected a function, got {getattr(f, 'aval', f)!s:.60} ({type(f).__name__}).",
+        source=user_source(),
+        hint="Pass the function itself, not what it returns: fnx.grad(f)(x), not fnx.grad(f(x)).",
+    )
+
+
+def place_of(f: Callable[..., Any]) -> str:
+    """The name of a function and the line of its definition, for messages about rules."""
+    code = getattr(inspect.unwrap(f), "__code__", None)
+    if code is None:
+        return name_of(f)
+    return f"{name_of(f)} ({os.path.basename(code.co_filename)}:{code.co_firstlineno})"
 
 
 def name_of(f: Callable[..., Any]) -> str:

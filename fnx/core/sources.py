@@ -97,6 +97,14 @@ def user_source() -> Source | None:
     return None
 
 
+def raised_by_user(error: BaseException) -> bool:
+    """Whether an exception was raised in the user's code, not in ours or a library's."""
+    entry = error.__traceback__
+    while entry is not None and entry.tb_next is not None:
+        entry = entry.tb_next
+    return entry is not None and owner(entry.tb_frame.f_code, entry.tb_frame.f_globals) is USERS
+
+
 def inherit(source: Source | None) -> Token[Source | None]:
     """Until `disinherit`, new equations of this thread get this source (if it is not None)."""
     return _inherited.set(source)

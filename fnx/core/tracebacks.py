@@ -19,14 +19,15 @@ from types import FunctionType, TracebackType
 from typing import Any
 
 from fnx.config import config
-from fnx.core.sources import OURS, USERS, owner, user_source
+from fnx.core.attributes import no_function
+from fnx.core.sources import OURS, USERS, owner, raised_by_user, user_source
 from fnx.errors import FnxError
 
 _DUNDERS = frozenset({
     "__call__", "__init__", "__iter__", "__len__", "__getitem__", "__setitem__", "__getattr__",
-    "__setattr__", "__delattr__", "__bool__", "__int__", "__float__", "__complex__", "__index__",
-    "__round__", "__format__", "__array__", "__array_ufunc__", "__array_function__", "__hash__",
-    "__dlpack__", "__contains__", "__deepcopy__", "__enter__", "__exit__", "__next__",
+    "__setattr__", "__delattr__", "__delitem__", "__bool__", "__int__", "__float__", "__complex__",
+    "__index__", "__round__", "__format__", "__array__", "__array_ufunc__", "__array_function__",
+    "__hash__", "__dlpack__", "__contains__", "__deepcopy__", "__enter__", "__exit__", "__next__",
 })  # fmt: skip
 _REPORT = "This is a bug of fnx: please report it, with the lines above."
 _marked: weakref.WeakSet[Any] = weakref.WeakSet()  # the boundaries there are
@@ -80,10 +81,7 @@ def _users_frames(entry: TracebackType | None) -> TracebackType | None:
 
 def _is_our_bug(error: AssertionError) -> bool:
     """Whether an assertion failed in code of ours; says so in the error."""
-    entry = error.__traceback__
-    while entry is not None and entry.tb_next is not None:
-        entry = entry.tb_next
-    if entry is None or owner(entry.tb_frame.f_code, entry.tb_frame.f_globals) is USERS:
+    if error.__traceback__ is None or raised_by_user(error):
         return False
     if _REPORT not in getattr(error, "__notes__", ()):
         error.add_note(_REPORT)
@@ -151,10 +149,17 @@ _KINDS_WITH_FUNCTIONS = frozenset({FunctionType, functools.partial, tuple})
 def publish(namespace: dict[str, Any]) -> None:
     """Make every function of ours in a façade's namespace a boundary, and every method of classes.
 
+    Names that the façade does not have get an error that helps.
+
     Args:
         namespace: the façade's ``globals()``.
     """
     home = namespace["__name__"]
+
+    def missing(name: str) -> Any:
+        raise no_function(home, name, [n for n in namespace if not n.startswith("_")])
+
+    namespace.setdefault("__getattr__", boundary(missing))
     for name, value in list(namespace.items()):
         if name.startswith("_") or not getattr(value, "__module__", "").startswith("fnx"):
             continue

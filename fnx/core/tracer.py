@@ -9,6 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fnx.core.array import (
+    NO_ITEM_ASSIGNMENT,
+    NO_ITEM_DELETION,
+    WRITE_AT,
+    WRITE_CONCATENATE,
+)
+from fnx.core.attributes import no_attribute
 from fnx.core.avals import Aval
 from fnx.core.sources import Source, user_source
 from fnx.errors import AbstractValueError, FnxTypeError, LeakedTracerError
@@ -18,22 +25,30 @@ if TYPE_CHECKING:
     from fnx.core.trace import Trace
 
 _UNKNOWN = (
-    "{wanted} needs the value of a traced {aval}, but only its shape and dtype are known here: the "
-    "function is being compiled, mapped, or printed, and stands for all inputs of this shape."
+    "{wanted} needs the value of a traced {aval}, but only its shape and dtype are known: the\n"
+    "function is being compiled, mapped or printed, and stands for all inputs of this shape."
 )
 _INSTEAD = {
     "bool()": (
         "Instead of `if x > 0: y = f(x)` write `y = fnx.lax.cond(x > 0, f, g, x)` to run one of\n"
-        "two functions, or `fnx.numpy.where(x > 0, a, b)` to choose element by element."
+        "two functions, or `fnx.numpy.where(x > 0, a, b)` to choose element by element;\n"
+        "`fnx.lax.while_loop` instead of `while`; `a & b`, `a | b`, `~a` instead of and, or, not;\n"
+        "`fnx.numpy.maximum(a, b)` instead of `max(a, b)`."
     ),
     "index()": (
         "An index or a size that depends on data must be dynamic: fnx.numpy.take(x, i) or\n"
-        "fnx.lax.dynamic_slice; or pass it as a static argument: fnx.jit(f, static_argnums=...)."
+        "fnx.lax.dynamic_slice instead of x[i : i + n], fnx.lax.switch instead of functions[i],\n"
+        "fnx.lax.fori_loop instead of range(n). Shapes are static: pass what they depend on as a\n"
+        "static argument, fnx.jit(f, static_argnums=...)."
+    ),
+    "format()": (
+        "Print what the function returns, after the call; `{x}` without a format prints the aval."
     ),
 }
 _INSTEAD_OF_OTHERS = (
-    "Stay with fnx.numpy functions (fnx.lax.cond and fnx.numpy.where choose between values), or\n"
-    "pass the argument as a static one: fnx.jit(f, static_argnums=...)."
+    "Leave the conversion out and stay with fnx.numpy: x / x.mean(), fnx.numpy.sin(x) instead of\n"
+    "math.sin(x); fnx.lax.cond and fnx.numpy.where choose between values. Or pass the argument as\n"
+    "a static one: fnx.jit(f, static_argnums=...)."
 )
 
 
@@ -177,10 +192,16 @@ class Tracer:
 
     def __setitem__(self, index: object, value: object) -> None:
         raise FnxTypeError(
-            "fnx arrays are immutable: x[index] = y is not possible.",
-            source=user_source(),
-            hint="Write x = x.at[index].set(y), which returns a changed copy.",
+            NO_ITEM_ASSIGNMENT.format(aval=self.aval), source=user_source(), hint=WRITE_AT
         )
+
+    def __delitem__(self, index: object) -> None:
+        raise FnxTypeError(
+            NO_ITEM_DELETION.format(aval=self.aval), source=user_source(), hint=WRITE_CONCATENATE
+        )
+
+    def __getattr__(self, name: str) -> Any:
+        raise no_attribute(self, name)
 
     def __repr__(self) -> str:
         value = self._value

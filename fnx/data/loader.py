@@ -58,8 +58,9 @@ class DataLoader:
         self._examples = _examples(self._leaves)
         if batch_size < 1 or prefetch < 0:
             raise FnxValueError(
-                f"DataLoader: batch_size {batch_size} must be at least 1, "
-                f"prefetch {prefetch} at least 0"
+                f"DataLoader: batch_size must be at least 1 and prefetch at least 0, got "
+                f"{batch_size} and {prefetch}.",
+                hint="Write batch_size=len(x) for one batch of everything.",
             )
         self.batch_size = batch_size
         self.drop_last = drop_last
@@ -97,14 +98,17 @@ class DataLoader:
 def _examples(leaves: list[np.ndarray]) -> int:
     if not leaves or any(leaf.ndim == 0 for leaf in leaves):
         raise FnxTypeError(
-            "DataLoader: every array needs a leading axis of examples, "
-            "and there must be one array at least"
+            "DataLoader: every array needs a leading axis of examples, and there must be one array "
+            f"at least, got shapes {[leaf.shape for leaf in leaves]}.",
+            hint="Numbers that are the same for all examples do not belong into the data: pass\n"
+            "them to the training step, or repeat them with fnx.numpy.full(len(x), value).",
         )
     sizes = {len(leaf) for leaf in leaves}
     if len(sizes) > 1:
         raise FnxValueError(
             "DataLoader: arrays must have equally many examples, "
-            f"got {[leaf.shape for leaf in leaves]}"
+            f"got {[leaf.shape for leaf in leaves]}.",
+            hint="The leading axis counts the examples: cut or transpose the arrays.",
         )
     return sizes.pop()
 

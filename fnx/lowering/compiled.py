@@ -18,6 +18,7 @@ import fnx_xla_lite
 from fnx.control.call import set_compiler
 from fnx.core.array import Array, wrap_as
 from fnx.core.avals import Aval
+from fnx.core.eager import no_memory
 from fnx.core.ir import Jaxpr
 from fnx.core.sources import user_source
 from fnx.errors import FnxValueError
@@ -67,7 +68,8 @@ class Compiled:
         except MemoryError as error:
             if error.__traceback__ and error.__traceback__.tb_next:  # a callback's own
                 raise
-            raise MemoryError(self._wanted_memory()) from None
+            scratch = self.executable.arena_bytes
+            raise no_memory(self.name, self._out_avals, scratch) from None
         if out is not MISS:
             return out
         for x in arrays:
@@ -109,24 +111,17 @@ class Compiled:
             arrays[i].delete()
         return tuple([wrap_as(x, aval) for x, aval in zip(outs, self._out_avals, strict=True)])
 
-    def _wanted_memory(self) -> str:
-        results = ", ".join(map(str, self._out_avals))
-        scratch = self.executable.arena_bytes / 2**20
-        return (
-            f"{self.name}: no memory for the results ({results}) "
-            f"and {scratch:.0f} MiB of scratch memory"
-        )
-
     def _given_twice(self, arrays: tuple[Array, ...]) -> bool:
         return any(a is arrays[i] for i in self._gives for j, a in enumerate(arrays) if j != i)
 
     def _explain(self, arrays: tuple[Array, ...]) -> Any:
         assert self._given_twice(arrays), [x.aval for x in arrays]
         raise FnxValueError(
-            f"{self.name}: an array is passed twice, and one of the two is donated",
+            f"{self.name}: an array is passed twice, and one of the two is donated: "
+            "expected two arrays.",
             source=user_source(),
-            hint="A donated argument's memory is overwritten: pass a copy (fnx.numpy.array(x)), "
-            "or do not donate it.",
+            hint="A donated argument's memory is overwritten: pass a copy,\n"
+            "fnx.numpy.array(x, copy=True), or do not donate it.",
         )
 
 

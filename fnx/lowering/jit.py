@@ -23,7 +23,7 @@ from fnx.core.ir import Jaxpr
 from fnx.core.sources import user_source
 from fnx.core.trace import current_trace, has_tracers
 from fnx.core.tracebacks import boundary, trim
-from fnx.errors import FnxTypeError
+from fnx.errors import FnxTypeError, did_you_mean
 from fnx.lowering.compiled import MISS, Compiled, compile_jaxpr
 from fnx.lowering.dispatch import specialise, static_key
 from fnx.tree import TreeDef
@@ -95,7 +95,11 @@ def jit(
             inline=inline,
         )
     if not callable(fun):
-        raise FnxTypeError(f"jit takes a function, got {type(fun).__name__}", source=user_source())
+        raise FnxTypeError(
+            f"jit: expected a function, got {type(fun).__name__} {fun!r:.60}.",
+            source=user_source(),
+            hint="Pass the function itself, not what it returns: fnx.jit(f)(x), not fnx.jit(f(x)).",
+        )
     static = _by_position_and_name(fun, static_argnums, static_argnames, "static")
     donated = _by_position_and_name(fun, donate_argnums, donate_argnames, "donate")
     return Jitted(fun, Options(*static, *donated, inline))
@@ -248,12 +252,13 @@ class Jitted:
         values += [(repr(name), named[name]) for name in sorted(named)]
         where = [(place + path) for place, x in values for path in tree.paths(x)][leaf]
         value = tree.leaves((moving, named))[leaf]
+        text = "" if " object at 0x" in repr(value) else f" ({value!r:.60})"
         return FnxTypeError(
-            f"{self._name}: argument {where} is a {type(value).__name__} ({value!r:.60}), "
-            "which is not an array",
+            f"{self._name}: argument {where} is a {type(value).__name__}{text}, "
+            "which is not an array: expected arrays and numbers.",
             source=user_source(),
-            hint="Pass arrays and numbers; mark others as static: "
-            "fnx.jit(f, static_argnums=...) or static_argnames.",
+            hint="Mark it as static: fnx.jit(f, static_argnums=...) or static_argnames. A class\n"
+            "of your own becomes a pytree by fnx.tree.register, or as an fnx.nn.Module.",
         )
 
     def _not_hashable(self, statics: Any) -> FnxTypeError:
@@ -263,13 +268,15 @@ class Jitted:
             except TypeError:
                 return FnxTypeError(
                     f"{self._name}: static argument {where!r} is a {type(value).__name__}, "
-                    "which cannot be hashed",
+                    "which cannot be hashed: static arguments are part of the signature.",
                     source=user_source(),
-                    hint="Static arguments are part of the signature: use tuples for lists, "
-                    "or pass arrays as ordinary arguments.",
+                    hint="Write a tuple for a list, frozenset(d.items()) for a dict; arrays are\n"
+                    "ordinary arguments, not static ones.",
                 )
         return FnxTypeError(
-            f"{self._name}: the structure of the arguments cannot be hashed", source=user_source()
+            f"{self._name}: the structure of the arguments cannot be hashed.",
+            source=user_source(),
+            hint="Keys of dicts and static fields of pytrees must be hashable.",
         )
 
 
@@ -306,8 +313,9 @@ def _by_position_and_name(
     if any(type(p) is not int for p in positions) or any(type(n) is not str for n in names):
         raise FnxTypeError(
             f"jit: {what}_argnums are ints and {what}_argnames are strings, "
-            f"got {argnums!r} and {argnames!r}",
+            f"got {argnums!r} and {argnames!r}.",
             source=user_source(),
+            hint=f"Write {what}_argnums=(0, 1) or {what}_argnames=('n', 'mode').",
         )
     try:
         parameters = list(inspect.signature(fun).parameters.values())
@@ -320,16 +328,18 @@ def _by_position_and_name(
         if not any_more and not -len(order) <= position < len(order):
             raise FnxTypeError(
                 f"jit: {what}_argnums has {position}, but the function takes {len(order)} "
-                "positional arguments",
+                "positional arguments.",
                 source=user_source(),
+                hint=f"Positions count from 0: the last one is {max(len(order) - 1, 0)}.",
             )
     known = {p.name for p in parameters}
     for name in names:
         if name not in known and not any_named:
             raise FnxTypeError(
                 f"jit: {what}_argnames has {name!r}, but the function's arguments are "
-                f"{sorted(known)}",
+                f"{sorted(known)}.",
                 source=user_source(),
+                hint=did_you_mean(name, known) or "Write the name of a parameter.",
             )
     positions = {p + len(order) if p < 0 else p for p in positions}
     names |= {order[p] for p in positions if p < len(order)}

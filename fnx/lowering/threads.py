@@ -17,8 +17,9 @@ def set_threads(count: int) -> None:
     """
     if not isinstance(count, int) or isinstance(count, bool) or count < 1:
         raise FnxValueError(
-            f"set_threads: the number of threads must be 1 or more, got {count!r}",
+            f"set_threads: the number of threads must be 1 or more, got {count!r}.",
             source=user_source(),
+            hint="Write fnx.set_threads(1) to run on one thread.",
         )
     fnx_xla_lite.set_threads(count)
 

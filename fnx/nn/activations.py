@@ -8,7 +8,7 @@ from typing import Any
 import fnx.numpy as fnp
 from fnx import lax
 from fnx.core.tracebacks import boundary
-from fnx.errors import FnxValueError
+from fnx.errors import FnxValueError, did_you_mean
 
 Activation = Callable[[Any], Any]
 
@@ -99,7 +99,8 @@ def resolve(activation: str | Activation | None) -> Activation:
         return activation
     if activation not in ACTIVATIONS:
         raise FnxValueError(
-            f"no activation is called {activation!r}",
-            hint=f"Known: {', '.join(sorted(ACTIVATIONS))}; or pass a function.",
+            f"activation: expected a function or the name of one, got {activation!r}.",
+            hint=f"{did_you_mean(str(activation), ACTIVATIONS)}"
+            f"The names are: {', '.join(sorted(ACTIVATIONS))}.",
         )
     return ACTIVATIONS[activation]

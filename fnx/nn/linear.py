@@ -50,7 +50,11 @@ class Dense(Module):
             FnxValueError: a size is not positive, or the activation is unknown.
         """
         if min(in_size, out_size) < 1:
-            raise FnxValueError(f"Dense: sizes must be at least 1, got {in_size} and {out_size}")
+            raise FnxValueError(
+                f"Dense: sizes must be at least 1, got {in_size} and {out_size}.",
+                hint="Write Dense(in_size, out_size, key=key): the sizes of the last axis of\n"
+                "inputs and of results.",
+            )
         init = init or for_activation(activation or "identity")
         self.build(
             weight=init(key, (in_size, out_size), dtype),
@@ -63,7 +67,7 @@ class Dense(Module):
         if x.shape[-1:] != self.weight.shape[:1]:
             raise FnxTypeError(
                 f"Dense: inputs must end in an axis of {self.weight.shape[0]}, "
-                f"got shape {tuple(x.shape)}",
+                f"got shape {tuple(x.shape)}.",
                 hint="Flatten or transpose the inputs, or make the layer with that in_size.",
             )
         y = x @ self.weight

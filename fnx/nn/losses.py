@@ -26,13 +26,17 @@ def cross_entropy(logits: Any, labels: Any, *, reduction: str = "mean") -> Any:
     labels = fnp.asarray(labels)
     log_probs = log_softmax(logits)
     if is_float(labels.dtype):
-        hint = "Labels that are class numbers must be integers: labels.astype('int32')."
+        hint = (
+            "Float labels are probabilities, one for each class. Labels that are class numbers\n"
+            "must be integers: labels.astype('int32')."
+        )
         _same_shape("cross_entropy", logits, labels, hint)
         return _reduce(-fnp.sum(labels * log_probs, axis=-1), reduction)
     if tuple(labels.shape) != tuple(logits.shape[:-1]):
         raise FnxTypeError(
             f"cross_entropy: integer labels must have the logits' shape without the last axis, "
-            f"got logits {tuple(logits.shape)} and labels {tuple(labels.shape)}"
+            f"got logits {tuple(logits.shape)} and labels {tuple(labels.shape)}.",
+            hint="Drop the axis with labels[..., 0], or reshape the logits.",
         )
     classes = fnp.arange(logits.shape[-1], dtype=labels.dtype)
     hot = labels[..., None] == classes
@@ -68,7 +72,7 @@ _NO_BROADCAST = "Reshape one of them; losses do not broadcast."
 def _same_shape(name: str, x: Any, y: Any, hint: str = _NO_BROADCAST) -> None:
     if tuple(x.shape) != tuple(y.shape):
         raise FnxTypeError(
-            f"{name}: shapes must be equal, got {tuple(x.shape)} and {tuple(y.shape)}",
+            f"{name}: shapes must be equal, got {tuple(x.shape)} and {tuple(y.shape)}.",
             hint=hint,
         )
 
@@ -80,4 +84,7 @@ def _reduce(values: Any, reduction: str) -> Any:
         return fnp.sum(values)
     if reduction == "mean":
         return fnp.mean(values)
-    raise FnxValueError(f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
+    raise FnxValueError(
+        f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}.",
+        hint="Write reduction='none' for one loss an example, and reduce it yourself.",
+    )

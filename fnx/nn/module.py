@@ -13,7 +13,9 @@ import re
 from typing import Any, ClassVar, Self, dataclass_transform
 
 from fnx import tree
+from fnx.core.sources import user_source
 from fnx.core.tracebacks import boundary
+from fnx.errors import FnxAttributeError, FnxTypeError, did_you_mean
 
 _STATIC_TYPE = re.compile(
     r"^(int|float|bool|str|bytes|None|Callable|tuple\[(int|float|bool|str)\b|np\.dtype|type)\b"
@@ -54,9 +56,12 @@ class Module:
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         if cls.__mro__[1]._child_names or cls.__mro__[1]._static_names:
-            raise TypeError(
-                f"{cls.__name__} inherits from {cls.__mro__[1].__name__}, which has fields: "
-                "modules are abstract or final. Hold the other layer in a field instead."
+            parent = cls.__mro__[1].__name__
+            raise FnxTypeError(
+                f"{cls.__name__} inherits from {parent}, which has fields: expected a class "
+                "without fields, since modules are abstract or final.",
+                source=user_source(),
+                hint=f"Hold the other layer in a field instead: layer: {parent}.",
             )
         own_init = "__init__" not in cls.__dict__
         dataclasses.dataclass(frozen=True, eq=False, repr=False, init=own_init)(cls)
@@ -74,12 +79,17 @@ class Module:
         """
         names = {*self._child_names, *self._static_names}
         if fields.keys() != names:
-            raise TypeError(
-                f"{type(self).__name__} has the fields {sorted(names)}, got {sorted(fields)}"
+            raise FnxTypeError(
+                f"{type(self).__name__}: build expected the fields {sorted(names)}, "
+                f"got {sorted(fields)}.",
+                source=user_source(),
+                hint="Set every field once, as self.build(a=..., b=...); None is a value too.",
             )
         if self.__dict__:
-            raise TypeError(
-                f"this {type(self).__name__} is built already; use .replace(...) for a changed copy"
+            raise FnxTypeError(
+                f"this {type(self).__name__} is built already: expected one call of build.",
+                source=user_source(),
+                hint="Write module.replace(field=value) for a changed copy.",
             )
         self.__dict__.update(fields)
 
@@ -91,9 +101,11 @@ class Module:
         """
         unknown = changes.keys() - self.__dict__.keys()
         if unknown:
-            raise TypeError(
+            raise FnxTypeError(
                 f"{type(self).__name__} has no field {sorted(unknown)}, "
-                f"only {sorted(self.__dict__)}"
+                f"only {sorted(self.__dict__)}.",
+                source=user_source(),
+                hint=did_you_mean(min(unknown), self.__dict__) or "Declare it in the class.",
             )
         copy = object.__new__(type(self))
         copy.__dict__.update(self.__dict__, **changes)
@@ -108,10 +120,16 @@ class Module:
 
 @boundary
 def _refuse(module: Module, name: str, value: Any) -> None:
-    raise dataclasses.FrozenInstanceError(
-        f"a {type(module).__name__} is immutable: set all fields at the end of __init__ by "
-        f"self.build({name}=..., ...), and write module.replace({name}=...) for a changed copy"
+    raise FrozenModuleError(
+        f"a {type(module).__name__} is immutable: {name} cannot be set to {value!r:.60}.",
+        source=user_source(),
+        hint=f"Write module = module.replace({name}=...) for a changed copy; a hand-written\n"
+        f"__init__ ends in self.build({name}=..., ...).",
     )
+
+
+class FrozenModuleError(FnxAttributeError, dataclasses.FrozenInstanceError):
+    """A field of a module was set after the module was made."""
 
 
 def _is_static(field: dataclasses.Field[Any]) -> bool:

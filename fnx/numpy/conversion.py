@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from fnx.core.dtypes import (
     scalar_dtype,
 )
 from fnx.core.trace import Tracer
+from fnx.errors import FnxOverflowError
 from fnx.numpy.joining import stack
 from fnx.numpy.promotion import (
     ArrayLike,
@@ -84,10 +85,10 @@ def _converted(obj: object, dtype: object, copy: bool | None) -> Any:
         return from_dlpack(obj, copy=copy)
     if isinstance(obj, memoryview | bytearray) or getattr(obj, "__array__", None) is not None:
         return as_operand(np.array(obj), "asarray")
-    hint = "Arrays are real: keep two, of the real and the imaginary parts."
+    is_complex = isinstance(obj, complex | np.complexfloating)
     raise type_error(
-        f"asarray: cannot make an array of {describe(obj)}.",
-        hint if isinstance(obj, complex | np.complexfloating) else "",
+        f"asarray: expected numbers or an array, got {describe(obj)}.",
+        _REAL if is_complex else "Take the numbers out of it first, as a list or a NumPy array.",
     )
 
 
@@ -109,13 +110,35 @@ def _from_list(items: Sequence[Any], dtype: object) -> Any:
     exact = own in INTS and bool(leaves) and all(type(x) is int for x in leaves)
     try:
         values = np.asarray(_without_arrays(items), own if exact else None)
-    except ValueError as error:
-        raise type_error(f"asarray: the nested lists are ragged: {error}") from None
+    except ValueError:
+        raise value_error(
+            f"asarray: lists inside of a list must have equal lengths, got {_lengths(items)}.",
+            "Pad the shorter ones, or keep a list of arrays.",
+        ) from None
+    except OverflowError:
+        info = np.iinfo(own)
+        number = next(x for x in leaves if not info.min <= x <= info.max)
+        raise FnxOverflowError(
+            f"asarray: expected numbers that {own} holds, {info.min} to {info.max}, got {number}.",
+            hint="Choose a wider dtype, or clip the numbers first.",
+        ) from None
     if values.dtype.kind in "OUSc":
-        raise type_error(f"asarray: the lists hold {values.dtype}, not real numbers.")
+        hint = (
+            _REAL if values.dtype.kind == "c" else "Convert them first: [float(x) for x in items]."
+        )
+        raise type_error(f"asarray: expected real numbers, got lists of {values.dtype}.", hint)
     if own is None:
         own = _dtype_of_leaves(leaves, values)
     return wrap(values.astype(own) if values.dtype != own else values)
+
+
+_REAL = "Arrays are real: keep two, of the real and of the imaginary parts."
+
+
+def _lengths(items: Any) -> str:
+    """The lengths of the lists in a list, for a message."""
+    sizes = [len(x) if isinstance(x, Sized) else "no length" for x in items]
+    return ", ".join(map(str, sizes[:6])) + (", ..." if len(sizes) > 6 else "")
 
 
 def _leaves(items: Any) -> Any:

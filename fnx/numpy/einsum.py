@@ -64,6 +64,12 @@ def einsum(
     return values[0][0]
 
 
+_ONE_SIZE = (
+    "Each axis has a letter, and a letter has one size: swap the letters of an array that is\n"
+    "transposed ('oi' for 'io'); '...' stands for any axes."
+)
+
+
 @functools.lru_cache(maxsize=1024)
 def _plan(
     subscripts: str, shapes: tuple[tuple[int, ...], ...], optimize: str
@@ -78,7 +84,8 @@ def _plan(
         )
     except ValueError as error:
         given = ", ".join(map(shape_text, shapes))
-        raise value_error(f"einsum({subscripts!r}) of arrays of shapes {given}: {error}") from None
+        message = f"einsum({subscripts!r}) of arrays of shapes {given}: {error}."
+        raise value_error(message, _ONE_SIZE) from None
     kept = tuple(
         "".join(n if size == sizes[n] else "-" for n, size in zip(axes, shape, strict=True))
         for axes, shape in zip(names, shapes, strict=True)
@@ -96,11 +103,13 @@ def _sizes(names: tuple[str, ...], shapes: tuple[tuple[int, ...], ...]) -> dict[
     sizes: dict[str, int] = {}
     for axes, shape in zip(names, shapes, strict=True):
         if len(axes) != len(shape):
-            raise ValueError(f"{axes!r} names {len(axes)} axes of shape {shape_text(shape)}")
+            raise ValueError(
+                f"expected {len(shape)} letters for shape {shape_text(shape)}, got {axes!r}"
+            )
         for name, size in zip(axes, shape, strict=True):
             known = sizes.get(name, 1)
             if 1 not in (known, size) and known != size:
-                raise ValueError(f"axis {name!r} has sizes {known} and {size}")
+                raise ValueError(f"expected one size for axis {name!r}, got {known} and {size}")
             sizes[name] = size if known == 1 else known
     return sizes
 

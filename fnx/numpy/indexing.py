@@ -15,7 +15,7 @@ from fnx.core.array import Array, wrap
 from fnx.core.dtypes import BOOL, BOOLS, INT32, INT64, INTS, UNSIGNED
 from fnx.core.sources import current_source
 from fnx.core.trace import Tracer, current_trace
-from fnx.errors import FnxError
+from fnx.errors import AbstractValueError, FnxIndexError
 from fnx.numpy.promotion import (
     as_array,
     as_operand,
@@ -25,6 +25,7 @@ from fnx.numpy.promotion import (
     describe,
     shape_text,
     type_error,
+    value_error,
 )
 from fnx.ops import arithmetic, comparison, gather, layout
 from fnx.ops import shape as ops
@@ -33,10 +34,6 @@ _ABSTRACT_MASK = (
     "Write fnx.numpy.where(mask, x, other) to choose values, x.at[mask].set(value) to change\n"
     "them, or fnx.numpy.sum(x, where=mask) and the like to leave elements out."
 )
-
-
-class FnxIndexError(FnxError, IndexError):
-    """An index that an array does not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +94,15 @@ def _view(x: Array, index: Any) -> Array:
         raise
 
 
-def index_error(message: str) -> FnxIndexError:
+_INTEGERS = "Write n // 2 for n / 2, int(x) for a number, x.astype('int32') for an array."
+_NO_NAMES = (
+    "Only dicts have names and only lists take lists: x[0, 1] or x[fnx.numpy.asarray([0, 1])]."
+)
+
+
+def index_error(message: str, hint: str = "") -> FnxIndexError:
     """The error to raise, with the user's line."""
-    return FnxIndexError(message, source=current_source())
+    return FnxIndexError(message, source=current_source(), hint=hint)
 
 
 def plan_index(x: Any, index: Any) -> Plan:
@@ -177,10 +180,16 @@ def _expanded(x: Any, index: Any) -> list[Any]:
     entries = [_entry(entry) for entry in (index if isinstance(index, tuple) else (index,))]
     ndim, count = x.aval.ndim, sum(map(_axes_of, entries))
     if count > ndim:
-        raise index_error(f"x[index]: {count} indices for an array of rank {ndim} ({x.aval}).")
+        raise index_error(
+            f"x[index]: expected at most {ndim} indices for {x.aval}, got {count}.",
+            "Leave some out, or index the result again; x[None] makes a new axis.",
+        )
     dots = [i for i, entry in enumerate(entries) if entry is ...]
     if len(dots) > 1:
-        raise index_error("x[index]: an index has at most one ellipsis (...).")
+        raise index_error(
+            f"x[index]: an index has at most one ellipsis (...), got {len(dots)} for {x.aval}.",
+            "Write : for the axes between, one for each.",
+        )
     place = dots[0] if dots else len(entries)
     entries[place : place + len(dots)] = [slice(None)] * (ndim - count)
     result: list[Any] = []
@@ -208,12 +217,17 @@ def _entry(entry: Any) -> Any:
     if isinstance(entry, list):
         entry = np.asarray(entry, np.int32 if not entry else None)
     if isinstance(entry, float | str | tuple):
-        raise type_error(f"x[index]: indices are ints, slices and arrays, got {describe(entry)}.")
+        raise type_error(
+            f"x[index]: indices are ints, slices and arrays, got {describe(entry)}.",
+            _INTEGERS if isinstance(entry, float) else _NO_NAMES,
+        )
     array = as_array(as_operand(entry, "x[index]"))
     if array.aval.dtype == BOOL and not array.aval.shape:
         raise type_error("x[index]: a bool is no index.", "Write x[None] for a new axis.")
     if array.aval.dtype not in INTS | BOOLS:
-        raise type_error(f"x[index]: an array of indices holds integers, got {array.aval}.")
+        raise type_error(
+            f"x[index]: an array of indices holds integers, got {array.aval}.", _INTEGERS
+        )
     is_number = not array.aval.shape and isinstance(array, Array)
     return int(array) if is_number else array
 
@@ -224,31 +238,52 @@ def _positions(x: Any, mask: Any, axis: int) -> list[Any]:
     if mask.aval.shape != shape:
         raise index_error(
             f"x[mask]: the mask's shape {shape_text(mask.aval.shape)} is not that of the axes that "
-            f"it stands for, {shape_text(shape)} of {x.aval}."
+            f"it stands for, {shape_text(shape)} of {x.aval}.",
+            "A mask needs one element for each of x; an array of integers can be shorter.",
         )
     if isinstance(mask, Tracer) and mask._value is None:
-        raise type_error(
-            f"x[mask]: how many elements are true is not known while tracing ({mask.aval}).",
-            _ABSTRACT_MASK,
+        raise AbstractValueError(
+            f"x[mask]: how many elements of the mask are true is not known while tracing "
+            f"({mask.aval}): the shape of the result would depend on values.",
+            source=current_source(),
+            hint=_ABSTRACT_MASK,
         )
     return [wrap(np.asarray(places)) for places in np.nonzero(np.asarray(mask))]
+
+
+def _bounds(entry: slice) -> str:
+    parts = (entry.start, entry.stop, entry.step)
+    return "x[" + ":".join("" if part is None else repr(part) for part in parts) + "]"
 
 
 def _in_range(x: Any, i: int, axis: int) -> int:
     size = x.aval.shape[axis]
     if not -size <= i < size:
-        raise index_error(f"x[index]: {i} is out of range for axis {axis} of {x.aval}.")
+        allowed = f"expected an int from {-size} to {size - 1}" if size else "it has no elements"
+        raise index_error(
+            f"x[index]: {i} is out of range for axis {axis} of {x.aval}: {allowed}.",
+            "Indices count from 0, negative ones from the end; x[i : i + 1] is empty where x[i]\n"
+            "does not exist, and fnx.numpy.take(x, i) takes the nearest element.",
+        )
     return i % size
 
 
 def _span(entry: slice, size: int) -> Span:
     try:
         start, stop, step = entry.indices(size)
-    except TypeError as error:
-        hint = "fnx.lax.dynamic_slice takes starts that are traced; sizes are always static."
-        raise type_error(f"x[index]: {error} ({entry}).", hint) from None
-    except ValueError as error:
-        raise type_error(f"x[index]: {error}.") from None
+    except AbstractValueError:
+        raise AbstractValueError(
+            f"x[start:stop]: the bounds of a slice must be known, got {_bounds(entry)}.",
+            source=current_source(),
+            hint="The size of the result must be static: fnx.lax.dynamic_slice(x, (start,),\n"
+            "(size,)) takes traced starts.",
+        ) from None
+    except TypeError:
+        message = f"x[start:stop]: expected ints, got {_bounds(entry)}."
+        raise type_error(message, "Write n // 2 for n / 2, int(x) for a number.") from None
+    except ValueError:
+        message = f"x[start:stop:step]: the step must not be 0, got {_bounds(entry)}."
+        raise value_error(message, "Write x[::-1] for the reverse, x[:0] for nothing.") from None
     count = len(range(start, stop, step))
     if step > 0 or not count:
         return Span(start, max(start, stop), max(step, 1)) if count else Span(0, 0)

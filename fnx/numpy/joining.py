@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fnx.core.array import Array, wrap
+from fnx.core.avals import Aval
 from fnx.numpy.promotion import (
     ArrayLike,
     as_owned,
@@ -38,9 +39,19 @@ def concat(arrays: Sequence[ArrayLike], /, *, axis: int | None = 0) -> Array:
             sizes[position] = first.shape[position]
         if tuple(sizes) != first.shape:
             raise value_error(
-                f"concat: shapes must agree except along axis {position}, got {first} and {x.aval}."
+                f"concatenate: shapes must agree except along axis {position}, "
+                f"got {first} and {x.aval}.",
+                _other_axis(first, x.aval),
             )
     return xs[0] if len(xs) == 1 else ops.concatenate(*xs, dimension=position)
+
+
+def _other_axis(a: Aval, b: Aval) -> str:
+    """The axis along which two arrays can be joined, if there is one."""
+    differing = [i for i, (m, n) in enumerate(zip(a.shape, b.shape, strict=False)) if m != n]
+    if a.ndim == b.ndim and len(differing) == 1:
+        return f"They can be joined along axis={differing[0]}."
+    return "Reshape or broadcast one of them first; stack makes a new axis."
 
 
 def _promoted_arrays(name: str, arrays: Any) -> list[Any]:
@@ -60,7 +71,10 @@ def stack(arrays: Sequence[ArrayLike], /, *, axis: int = 0) -> Array:
     xs = _promoted_arrays("stack", arrays)
     for x in xs:
         if x.aval.shape != xs[0].aval.shape:
-            raise value_error(f"stack: shapes must be equal, got {xs[0].aval} and {x.aval}.")
+            raise value_error(
+                f"stack: shapes must be equal, got {xs[0].aval} and {x.aval}.",
+                "Write concatenate to join along an axis that exists, or pad the shorter one.",
+            )
     position = canonical_axis(axis, xs[0].aval.ndim + 1, "stack")
     return concat([expand_dims(x, position) for x in xs], axis=position)
 

@@ -15,7 +15,15 @@ from typing import Any
 import numpy as np
 
 from fnx.core import eager
-from fnx.core.array import Array, wrap_as
+from fnx.core.array import (
+    NO_HASH,
+    NO_ITERATION,
+    NO_LENGTH,
+    WRITE_ATLEAST,
+    WRITE_SIZE,
+    Array,
+    wrap_as,
+)
 from fnx.core.avals import _intern
 from fnx.core.dtypes import BOOL, as_dtype
 from fnx.core.trace import Tracer, current_trace
@@ -276,14 +284,14 @@ def _view(self: Any, dtype: object) -> Any:
 
 def _iterate(self: Any) -> Any:
     if not self.aval.shape:
-        raise type_error(f"iteration over an array of rank 0 ({self.aval}).")
+        raise type_error(NO_ITERATION.format(aval=self.aval), WRITE_ATLEAST)
     get = boundary(getitem)
     return map(get, itertools.repeat(self), range(self.aval.shape[0]))
 
 
 def _length(self: Any) -> int:
     if not self.aval.shape:
-        raise type_error(f"len() of an array of rank 0 ({self.aval}).")
+        raise type_error(NO_LENGTH.format(aval=self.aval), WRITE_SIZE)
     return self.aval.shape[0]
 
 
@@ -298,8 +306,9 @@ def _namespace(self: Any, *, api_version: str | None = None) -> Any:
 
 def _hash(self: Any) -> int:
     raise type_error(
-        f"a traced array ({self.aval}) cannot be hashed: arrays compare element by element.",
-        "Keys of dicts and static arguments must be Python values.",
+        NO_HASH.format(aval=self.aval),
+        "Arrays compare element by element: keys of dicts and static arguments must be Python\n"
+        "values.",
     )
 
 

@@ -71,7 +71,11 @@ def _widths(pad_width: Any, aval: Any) -> Widths:
         widths *= ndim if len(widths) == 1 else 1
     fits = len(widths) == ndim and all(len(w) == 2 and min(w) >= 0 for w in widths)
     if not fits:
-        raise value_error(f"pad: widths {pad_width} do not fit {aval}: (before, after) per axis.")
+        raise value_error(
+            f"pad: widths {pad_width} do not fit {aval}: expected (before, after), not negative, "
+            "for each axis.",
+            f"Write {ndim} pairs, (0, 0) for an axis that stays; one pair or number is for all.",
+        )
     return widths
 
 

@@ -28,10 +28,12 @@ ArrayLike = Array | Tracer | np.ndarray | np.generic | bool | int | float
 
 _NOT_AN_OPERAND = "{name}: expected an array or a Python number, got {kind}."
 _WRITE_ASARRAY = "Write fnx.numpy.asarray(x) first, so that the conversion is seen."
+_WRITE_VALUE = "A value is missing here: give a number or an array, or leave the operation out."
 _NOT_BROADCASTABLE = "{name}: shapes {shapes} do not broadcast: axis {axis} has sizes {a} and {b}."
 _INSERT_AXES = (
     "Counted from the right, sizes must be equal or 1: insert axes with x[:, None], or reshape."
 )
+_AXIS = "Axes have no names; for several axes at once, reshape them into one, or reduce twice."
 _WEAK_BOOL = Aval.of((), BOOL)
 _WEAK_INT = Aval.of((), INT32, True)
 _WEAK_FLOAT = Aval.of((), FLOAT32, True)
@@ -53,7 +55,8 @@ def as_operand(x: object, name: str) -> Any:
         return x
     if isinstance(x, np.ndarray | np.generic):
         if x.dtype.kind in "cOSUMm" or x.dtype.names:
-            raise type_error(f"{name}: fnx has no arrays of dtype {x.dtype}.")
+            hint = "Arrays are of real numbers or bools: x.astype(numpy.float32), x.real, x.imag."
+            raise type_error(f"{name}: fnx has no arrays of dtype {x.dtype}.", hint)
         if isinstance(x, np.ndarray):
             return wrap(x if current_trace() is None else np.array(x, order="C"))
         return x
@@ -62,7 +65,8 @@ def as_operand(x: object, name: str) -> Any:
     if isinstance(x, bool | int | float):
         return x + 0
     if isinstance(x, list | tuple | str | dict | None) or not _is_arraylike(x):
-        raise type_error(_NOT_AN_OPERAND.format(name=name, kind=describe(x)), _WRITE_ASARRAY)
+        hint = _WRITE_VALUE if x is None else _WRITE_ASARRAY
+        raise type_error(_NOT_AN_OPERAND.format(name=name, kind=describe(x)), hint)
     return wrap(np.asarray(x))
 
 
@@ -251,9 +255,13 @@ def canonical_axis(axis: int, ndim: int, name: str) -> int:
     try:
         position = axis.__index__()
     except AttributeError:
-        raise type_error(f"{name}: an axis is an int, got {describe(axis)}.") from None
+        raise type_error(f"{name}: an axis is an int, got {describe(axis)}.", _AXIS) from None
     if not -ndim <= position < ndim:
-        raise value_error(f"{name}: axis {position} is out of range for an array of rank {ndim}.")
+        allowed = f"expected an int from {-ndim} to {ndim - 1}" if ndim else "it has no axes"
+        raise value_error(
+            f"{name}: axis {position} is out of range for an array of rank {ndim}: {allowed}.",
+            "Axes count from 0; axis=-1 is the last one.",
+        )
     return position % ndim
 
 
@@ -265,8 +273,11 @@ def canonical_axes(axis: int | Sequence[int] | None, ndim: int, name: str) -> tu
     """
     if axis is None:
         return tuple(range(ndim))
-    given = tuple(axis) if isinstance(axis, Sequence) else (axis,)
+    given = tuple(axis) if isinstance(axis, Sequence) and not isinstance(axis, str) else (axis,)
     axes = tuple(canonical_axis(a, ndim, name) for a in given)
     if len(set(axes)) != len(axes):
-        raise value_error(f"{name}: an axis is named twice in {given}.")
+        raise value_error(
+            f"{name}: expected different axes of an array of rank {ndim}, got {given}.",
+            f"Negative axes count from the end: write {tuple(sorted(set(axes)))}.",
+        )
     return tuple(sorted(axes))

@@ -199,8 +199,8 @@ def run_quietly(function: Callable[..., Any], *args: Any) -> Any:
 def refuse_bools(name: str, *operands: Any) -> None:
     """Raise unless the (promoted) operands are numbers."""
     if aval_of(operands[0]).dtype == BOOL:
-        hint = "Write x.astype(int), or logical_not, logical_xor and the like."
-        raise type_error(f"{name}: expected numbers, got bools.", hint)
+        hint = "Write ~x for the opposite, x.astype(int) for numbers, logical_xor and the like."
+        raise type_error(f"{name}: expected numbers, got {aval_of(operands[0])}.", hint)
 
 
 def published(function: Callable[..., Any], name: str, doc: str) -> Callable[..., Any]:

@@ -9,6 +9,9 @@ import numpy as np
 
 from fnx.core.array import Array, wrap
 from fnx.core.dtypes import INT32, INTS, SIGNED
+from fnx.core.sources import current_source
+from fnx.core.trace import Tracer
+from fnx.errors import AbstractValueError
 from fnx.numpy.arithmetic import maximum, minimum
 from fnx.numpy.conversion import asarray
 from fnx.numpy.indexing import getitem
@@ -99,7 +102,10 @@ def integer_operand(indices: ArrayLike, name: str) -> Any:
         indices = asarray(indices)
     indices = as_array(as_operand(indices, name))
     if indices.aval.dtype not in INTS:
-        raise type_error(f"{name}: indices are integers, got {indices.aval}.")
+        raise type_error(
+            f"{name}: indices are integers, got {indices.aval}.",
+            "Write indices.astype('int32'); for a mask, x[mask] or fnx.numpy.where.",
+        )
     return indices
 
 
@@ -149,21 +155,36 @@ def _positions_along(axis: int, sizes: tuple[int, ...]) -> Any:
     return creation.iota(shape=shape, dtype=INT32, dimension=axis)
 
 
+def _known(name: str, x: Any) -> np.ndarray:
+    """The value of an operand, on which the shape of the result depends."""
+    while isinstance(x, Tracer):
+        if x._value is None:
+            raise AbstractValueError(
+                f"{name}: how many elements are nonzero is not known while tracing ({x.aval}): the "
+                "shape of the result would depend on values.",
+                source=current_source(),
+                hint="Call it outside of jit; inside, fnx.numpy.where(x != 0, a, b) chooses, and\n"
+                "fnx.numpy.count_nonzero counts.",
+            )
+        x = x._value
+    return np.asarray(x)
+
+
 def nonzero(x: ArrayLike, /) -> tuple[Array, ...]:
     """The indices of nonzero elements, one array for each axis. Not under jit: it needs values."""
     x = as_array(as_operand(x, "nonzero"))
     if not x.aval.shape:
         raise value_error("nonzero: an array of rank 0 has no axes.", "Write atleast_1d(x).")
-    return tuple(wrap(places.astype(np.int32)) for places in np.nonzero(np.asarray(x)))
+    return tuple(wrap(places.astype(np.int32)) for places in np.nonzero(_known("nonzero", x)))
 
 
 def argwhere(x: ArrayLike, /) -> Array:
     """The indices of nonzero elements as rows. Not under jit: it needs values."""
     x = as_array(as_operand(x, "argwhere"))
-    return wrap(np.argwhere(np.asarray(x)).astype(np.int32))
+    return wrap(np.argwhere(_known("argwhere", x)).astype(np.int32))
 
 
 def compress(condition: ArrayLike, x: ArrayLike, /, *, axis: int | None = None) -> Array:
     """The slices along an axis where a rank-1 condition is true. Not under jit: it needs values."""
-    places = np.flatnonzero(np.asarray(as_bools(asarray(condition), "compress")))
+    places = np.flatnonzero(_known("compress", as_bools(asarray(condition), "compress")))
     return take(x, wrap(places.astype(np.int32)), axis=axis)

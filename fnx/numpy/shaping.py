@@ -54,7 +54,9 @@ def _with_inferred_size(x: Any, shape: Shape) -> tuple[int, ...]:
     if math.prod(sizes) != x.aval.size:
         raise value_error(
             f"reshape: {x.aval} has {x.aval.size} elements, shape "
-            f"{shape_text([shape] if isinstance(shape, int) else shape)} does not fit."
+            f"{shape_text([shape] if isinstance(shape, int) else shape)} does not fit: "
+            "the product of the sizes must be the same.",
+            "Write -1 for one size that follows from the others: x.reshape(len(x), -1).",
         )
     return sizes
 
@@ -77,7 +79,10 @@ def squeeze(x: ArrayLike, /, axis: Axis | None = None) -> Array:
     axes = canonical_axes(axis, len(sizes), "squeeze")
     for a in axes:
         if sizes[a] != 1:
-            raise value_error(f"squeeze: axis {a} of {x.aval} has size {sizes[a]}, not 1.")
+            raise value_error(
+                f"squeeze: axis {a} of {x.aval} has size {sizes[a]}, expected 1.",
+                "Index it (x[0]) or reduce it (x.sum(axis)) to drop the axis.",
+            )
     return reshape(x, tuple(size for a, size in enumerate(sizes) if a not in axes))
 
 
@@ -101,7 +106,10 @@ def permute_dims(x: ArrayLike, /, axes: Sequence[int] | None = None) -> Array:
     else:
         order = tuple(canonical_axis(a, ndim, "permute_dims") for a in axes)
     if sorted(order) != list(range(ndim)):
-        raise value_error(f"permute_dims: axes must name each axis of {x.aval} once, got {axes}.")
+        raise value_error(
+            f"transpose: axes must name each axis of {x.aval} once, got {axes}.",
+            "Write all of them in their new order; x.mT or swapaxes swaps two.",
+        )
     return x if order == tuple(range(ndim)) else layout.transpose(x, permutation=order)
 
 
@@ -114,7 +122,10 @@ def matrix_transpose(x: ArrayLike, /) -> Array:
     """The array with its last two axes swapped."""
     x = as_owned(x, "matrix_transpose")
     if x.aval.ndim < 2:
-        raise value_error(f"matrix_transpose: expected at least two axes, got {x.aval}.")
+        raise value_error(
+            f"matrix_transpose: expected at least two axes, got {x.aval}.",
+            "Write x[None] for a row, x[:, None] for a column.",
+        )
     return swapaxes(x, -1, -2)
 
 
@@ -155,7 +166,11 @@ def broadcast_to(x: ArrayLike, /, shape: Shape) -> Array:
     x = as_owned(x, "broadcast_to")
     sizes = as_shape(shape, "broadcast_to")
     if len(sizes) < x.aval.ndim or not _broadcasts(x.aval.shape, sizes):
-        raise value_error(f"broadcast_to: {x.aval} does not broadcast to {shape_text(sizes)}.")
+        raise value_error(
+            f"broadcast_to: {x.aval} does not broadcast to {shape_text(sizes)}: counted from the "
+            "right, sizes must be equal or 1.",
+            "Insert axes with x[:, None], or reshape.",
+        )
     return broadcast_operand(x, sizes)
 
 

@@ -22,9 +22,11 @@ def as_shape(shape: Shape, name: str) -> tuple[int, ...]:
     try:
         result = tuple([size.__index__() for size in sizes])
     except AttributeError:
-        raise type_error(f"{name}: a shape is made of ints, got {describe(shape)}.") from None
+        hint = "Write n // 2 for n / 2, int(x) for a number."
+        raise type_error(f"{name}: a shape is made of ints, got {describe(shape)}.", hint) from None
     if any(size < 0 for size in result):
-        raise value_error(f"{name}: sizes cannot be negative, got {result}.")
+        hint = "-1 means 'what is left' in reshape only, and there once."
+        raise value_error(f"{name}: sizes cannot be negative, got {result}.", hint)
     return result
 
 

@@ -8,8 +8,10 @@ import numpy as np
 
 from fnx.core.array import Array
 from fnx.core.dtypes import BOOL
+from fnx.core.sources import current_source
 from fnx.core.trace import Tracer
 from fnx.core.tracebacks import guard_methods
+from fnx.errors import FnxAttributeError
 from fnx.numpy.arithmetic import divide, power, subtract
 from fnx.numpy.combining import COMBINE, combined
 from fnx.numpy.conversion import astype
@@ -22,7 +24,14 @@ from fnx.numpy.indexing import (
     reshaped,
     window_dims,
 )
-from fnx.numpy.promotion import ArrayLike, as_array, as_operand, type_error
+from fnx.numpy.promotion import (
+    ArrayLike,
+    as_array,
+    as_operand,
+    shape_text,
+    type_error,
+    value_error,
+)
 from fnx.numpy.selection import where
 from fnx.numpy.shaping import broadcast_to
 from fnx.ops import comparison, gather, indexing
@@ -40,6 +49,15 @@ class At:
 
     def __getitem__(self, index: Any) -> IndexedAt:
         return IndexedAt(self._array, index)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        raise FnxAttributeError(
+            f"x.at.{name}: expected an index between, x.at[index].{name}.",
+            source=current_source(),
+            hint=f"Write x.at[:].{name}(...) for all elements; x is {self._array.aval}.",
+        )
 
     def __repr__(self) -> str:
         return f"At({self._array!r})"
@@ -109,7 +127,7 @@ class IndexedAt:
         if _is_mask(index, x):
             return _changed_by_mask(x, index, y, kind)
         plan = plan_index(x, index)
-        y = broadcast_to(y, plan.shape)
+        y = _spread(y, plan.shape, kind)
         return scattered(x, plan, y, kind) if plan.arrays else sliced(x, plan, y, kind)
 
 
@@ -126,6 +144,20 @@ def _is_mask(index: Any, x: Any) -> bool:
     """Whether the index is one mask of the whole array: then nothing needs to be counted."""
     is_array = isinstance(index, Array | Tracer | np.ndarray)
     return is_array and index.dtype == BOOL and index.shape == x.aval.shape
+
+
+def _spread(y: Any, sizes: tuple[int, ...], kind: str) -> Any:
+    """``y`` in the shape of ``x[index]``."""
+    own = y.aval.shape
+    if len(own) > len(sizes) or any(
+        n not in (1, m) for n, m in zip(reversed(own), reversed(sizes), strict=False)
+    ):
+        raise value_error(
+            f"x.at[index].{kind}(y): expected a y that broadcasts to the shape of x[index], "
+            f"{shape_text(sizes)}, got {y.aval}.",
+            "Choose other elements, as in x.at[:, 0], or insert axes with y[:, None].",
+        )
+    return broadcast_to(y, sizes)
 
 
 def _changed_by_mask(x: Any, mask: Any, y: Any, kind: str) -> Any:

@@ -50,7 +50,7 @@ def check_equal_dtypes(name: str, *avals: Aval) -> None:
     """All operands have the same dtype."""
     if any(aval.dtype != avals[0].dtype for aval in avals[1:]):
         message = f"operands must have the same dtype, got {listed(avals)}"
-        fail(name, message, "fnx.ops do not promote; the functions of fnx.numpy do.")
+        fail(name, message, "fnx.lax does not promote; the functions of fnx.numpy do.")
 
 
 def check_equal_shapes(name: str, *avals: Aval) -> tuple[int, ...]:
@@ -64,7 +64,7 @@ def check_equal_shapes(name: str, *avals: Aval) -> tuple[int, ...]:
 def fail_shapes(name: str, avals: Iterable[Aval]) -> NoReturn:
     """Raise the error for operands of unequal shapes."""
     message = f"operands must have equal shapes, got {listed(avals)}"
-    fail(name, message, "fnx.ops are strict about shapes; the functions of fnx.numpy broadcast.")
+    fail(name, message, "fnx.lax is strict about shapes; the functions of fnx.numpy broadcast.")
 
 
 def check_axes(name: str, aval: Aval, axes: tuple[int, ...], what: str = "axes") -> None:

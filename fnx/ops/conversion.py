@@ -75,7 +75,8 @@ def convert(x: Any, *, dtype: object, weak: bool = False) -> Any:
 
 def _bitcast_type(x: Aval, *, dtype: np.dtype) -> tuple[Aval]:
     if x.dtype.itemsize != dtype.itemsize or (x.dtype == BOOL) != (dtype == BOOL):
-        fail("bitcast", f"needs dtypes of equal size and no bool, got {x} for {dtype}")
+        message = f"needs dtypes of equal size and no bool, got {x} for {dtype}"
+        fail("bitcast", message, f"Take one of {8 * x.dtype.itemsize} bits; astype converts.")
     return (Aval.of(x.shape, dtype),)
 
 

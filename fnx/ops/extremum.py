@@ -39,7 +39,8 @@ def _arg_extremum(name: str, direction: str, identity: Callable[[np.dtype], Any]
         if x.shape[axis] == 0:
             fail(name, f"axis {axis} of {x} is empty, so it has no extremum")
         if x.shape[axis] - 1 > np.iinfo(index_dtype).max:
-            fail(name, f"{index_dtype} cannot count axis {axis} of {x}", "Write dtype='int64'.")
+            message = f"{index_dtype} cannot count axis {axis} of {x}: expected a wider dtype"
+            fail(name, message, "Write dtype='int64'.")
         return (Aval.of((*x.shape[:axis], *x.shape[axis + 1 :]), index_dtype),)
 
     def run(xp: Any, x: Any, *, axis: int, index_dtype: np.dtype) -> tuple[Any]:

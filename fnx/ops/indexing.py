@@ -31,11 +31,13 @@ def _check_starts(name: str, x: Aval, starts: tuple[Aval, ...], sizes: Ints) -> 
     check_dtypes(name, INTS, *starts)
     check_equal_dtypes(name, *starts)
     if len(starts) != x.ndim or any(start.shape for start in starts):
-        fail(name, f"needs one start of rank 0 for each axis of {x}, got {starts}")
+        message = f"needs one start of rank 0 for each axis of {x}, got {starts}"
+        fail(name, message, "Write 0 for an axis that is taken as a whole.")
     if len(sizes) != x.ndim or not all(
         0 <= size <= n for size, n in zip(sizes, x.shape, strict=True)
     ):
-        fail(name, f"sizes {sizes} do not fit in {x}")
+        message = f"expected a size for each axis, at most {x.shape}, got {sizes} for {x}"
+        fail(name, message, "A slice lies inside of its array: pad the array first, or take less.")
 
 
 def _clamped(x: Any, starts: tuple[Any, ...], sizes: Ints) -> tuple[builtins.slice, ...]:

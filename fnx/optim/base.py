@@ -14,6 +14,8 @@ from typing import Any, dataclass_transform
 import fnx.numpy as fnp
 from fnx import tree
 from fnx.core.dtypes import is_float
+from fnx.core.sources import user_source
+from fnx.errors import FnxTypeError
 
 
 @dataclass_transform(frozen_default=True)
@@ -60,6 +62,33 @@ def _register(cls: type, children: tuple[str, ...], statics: tuple[str, ...]) ->
         return x
 
     tree.register(cls, flatten, unflatten)
+
+
+def check_state(
+    optimizer: Optimizer, state: Any, kind: type, grads: Any, moments: Any = ()
+) -> None:
+    """Check that a state is one of this optimiser's, for gradients of this structure.
+
+    Args:
+        optimizer: whose ``update`` was called.
+        state: what it was called with.
+        kind: what ``init`` returns.
+        grads: the gradients.
+        moments: the name of a field of the state with the gradients' structure, if there is one.
+
+    Raises:
+        FnxTypeError: the state is of another kind. TreeError: the structures differ.
+    """
+    name = type(optimizer).__name__
+    if not isinstance(state, kind):
+        raise FnxTypeError(
+            f"{name}.update: expected the state {kind.__name__}, got {type(state).__name__}.",
+            source=user_source(),
+            hint="Pass the state that this optimiser's init, or its last update, returned.",
+        )
+    if moments:
+        structure = tree.structure(getattr(state, moments))
+        tree.flatten_up_to(structure, grads, f"{name}.update: gradients against the state")
 
 
 def apply_updates(params: Any, updates: Any) -> Any:

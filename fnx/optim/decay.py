@@ -29,7 +29,7 @@ class AddDecayedWeights(Optimizer):
         """
         if params is None:
             raise FnxValueError(
-                "weight decay needs the parameters",
+                "weight decay: expected the parameters, got params=None.",
                 hint="Write optimizer.update(grads, state, params).",
             )
         return tree.map(lambda g, p: (g + self.rate * p).astype(g.dtype), grads, params), state

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from fnx import tree
-from fnx.optim.base import Optimizer, zeros_like_params
+from fnx.optim.base import Optimizer, check_state, zeros_like_params
 
 
 class MomentumState(NamedTuple):
@@ -31,6 +31,7 @@ class Momentum(Optimizer):
         self, grads: Any, state: MomentumState, params: Any = None
     ) -> tuple[Any, MomentumState]:
         """Add the gradients to the sum."""
+        check_state(self, state, MomentumState, grads, "trace")
         trace = tree.map(lambda t, g: (self.decay * t + g).astype(t.dtype), state.trace, grads)
         if not self.nesterov:
             return trace, MomentumState(trace)

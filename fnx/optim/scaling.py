@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import fnx.numpy as fnp
 from fnx import tree
-from fnx.optim.base import Optimizer, zeros_like_params
+from fnx.optim.base import Optimizer, check_state, zeros_like_params
 from fnx.optim.schedules import as_schedule
 
 
@@ -45,6 +45,7 @@ class ScaleByLearningRate(Optimizer):
 
     def update(self, grads: Any, state: CountState, params: Any = None) -> tuple[Any, CountState]:
         """Scale and flip the sign."""
+        check_state(self, state, CountState, grads)
         rate = as_schedule(self.rate)(state.count)
         return tree.map(lambda g: (-rate * g).astype(g.dtype), grads), CountState(state.count + 1)
 
@@ -64,6 +65,7 @@ class ScaleByAdam(Optimizer):
         self, grads: Any, state: MomentsState, params: Any = None
     ) -> tuple[Any, MomentsState]:
         """Move the moments towards the gradients."""
+        check_state(self, state, MomentsState, grads, "mean")
         count = state.count + 1
         mean = tree.map(lambda m, g: _mix(self.b1, m, g), state.mean, grads)
         square = tree.map(lambda v, g: _mix(self.b2, v, g * g), state.square, grads)
@@ -92,6 +94,7 @@ class ScaleByRms(Optimizer):
 
     def update(self, grads: Any, state: SquareState, params: Any = None) -> tuple[Any, SquareState]:
         """Move the mean of squares and divide by its root."""
+        check_state(self, state, SquareState, grads, "square")
         square = tree.map(lambda v, g: _mix(self.decay, v, g * g), state.square, grads)
         scaled = tree.map(lambda g, v: (g / fnp.sqrt(v + self.eps)).astype(g.dtype), grads, square)
         return scaled, SquareState(square)

@@ -24,7 +24,8 @@ from fnx.random.keys import bits
 def _float_dtype(dtype: object, name: str) -> np.dtype:
     dtype = as_dtype(dtype)
     if dtype not in FLOATS:
-        raise type_error(f"{name}: dtype must be a floating-point one, got {dtype}.")
+        hint = "Write dtype='float32'; fnx.random.randint draws integers."
+        raise type_error(f"{name}: dtype must be a floating-point one, got {dtype}.", hint)
     return dtype
 
 

@@ -48,7 +48,8 @@ def key(seed: ArrayLike) -> Array:
         return wrap(np.array([high & _WORD, value & _WORD], np.uint32))
     seed = as_array(as_operand(seed, "key"))
     if seed.shape or seed.dtype not in INTS:
-        raise type_error(f"key: a seed is an integer, got {seed.aval}.")
+        hint = "Write fnx.random.key(0), or int(x) for a number that is whole."
+        raise type_error(f"key: a seed is an integer, got {seed.aval}.", hint)
     return fnp.stack(_words(seed))
 
 
@@ -92,9 +93,12 @@ def fold_in(key: ArrayLike, data: ArrayLike) -> Array:
     words = _key_words(check_key(key, "fold_in"))
     if isinstance(data, int) and not isinstance(data, bool):
         data = np.uint32(data & _WORD)
-    data = as_array(as_operand(data, "fold_in"))
-    if data.shape or data.dtype not in INTS:
-        raise type_error(f"fold_in: data is an integer, got {data.aval}.")
+    number = data if isinstance(data, str) else as_array(as_operand(data, "fold_in"))
+    if isinstance(number, str) or number.shape or number.dtype not in INTS:
+        got = describe(data) if isinstance(data, str) else number.aval
+        hint = "Number layers or steps: 0, 1, 2 ...; a name has zlib.crc32(name.encode())."
+        raise type_error(f"fold_in: data is an integer, got {got}.", hint)
+    data = number
     word = _as_word(data)
     if isinstance(words[0], np.generic) and isinstance(word, Array):
         pair = _threefry_of_ints(int(words[0]), int(words[1]), 0, int(word))
@@ -111,10 +115,18 @@ def check_key(key: ArrayLike, name: str) -> Any:
     found = as_operand(key, name) if not isinstance(key, list | tuple | str | dict | None) else key
     if isinstance(found, Array | Tracer) and found.dtype == UINT32 and found.shape == (2,):
         return found
-    raise type_error(
-        f"{name}: expected a key (u32[2]), got {describe(key)}.",
-        "The first argument is a key: fnx.random.key(0); fnx.vmap maps over a batch of keys.",
-    )
+    got = found.aval if isinstance(found, Array | Tracer) else describe(key)
+    raise type_error(f"expected a random key (u32[2]), got {got}.", _how_to_get_a_key(found))
+
+
+def _how_to_get_a_key(found: Any) -> str:
+    if isinstance(found, int):
+        return f"A key is made of a seed by fnx.random.key({found})."
+    if not isinstance(found, Array | Tracer):
+        return "The first argument is a key: fnx.random.normal(fnx.random.key(0), (3,))."
+    if found.dtype == UINT32 and found.shape[-1:] == (2,):
+        return "These are several keys: take one of them, keys[0], or fnx.vmap over them."
+    return "Keys are bits, not numbers: fnx.random.split and fold_in make new ones of a key."
 
 
 def _key_words(key: Any) -> tuple[Any, Any]:

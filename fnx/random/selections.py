@@ -40,9 +40,13 @@ def categorical(
     batch = (*logits.shape[:position], *logits.shape[position + 1 :])
     sizes = batch if shape is None else as_shape(shape, "categorical")
     front = sizes[: len(sizes) - len(batch)]
-    if fnp.broadcast_shapes(sizes, batch) != sizes:
-        message = f"categorical: shape {shape_text(sizes)} does not fit {logits.aval}, axis {axis}."
-        raise value_error(message)
+    own_sizes = sizes[len(sizes) - len(batch) :] if len(sizes) >= len(batch) else None
+    if own_sizes is None or any(n not in (1, m) for n, m in zip(batch, own_sizes, strict=True)):
+        raise value_error(
+            f"categorical: shape {shape_text(sizes)} does not fit {logits.aval}, axis {axis}: "
+            f"expected one that {shape_text(batch)} broadcasts to.",
+            "Leave shape out for one number for each row of logits.",
+        )
     own = list(sizes[len(front) :])
     own.insert(position, logits.shape[position])
     noise = gumbel(key, (*front, *own), logits.dtype)
@@ -86,7 +90,11 @@ def choice(
     count = a if isinstance(a, int) else as_array(as_operand(a, "choice")).shape[axis]
     draws = math.prod(sizes)
     if draws and (count < 1 or (not replace and draws > count)):
-        raise value_error(f"choice: {draws} of {count} elements cannot be drawn.")
+        raise value_error(
+            f"choice: {draws} of {count} elements cannot be drawn"
+            f"{'' if replace else ': without replacement, expected at most that many'}.",
+            "Write replace=True, or a smaller shape.",
+        )
     if replace:
         places = randint(key, sizes, 0, count)
     else:

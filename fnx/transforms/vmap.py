@@ -93,8 +93,10 @@ def place_axis(x: Any, axis: Axis, wanted: Axis, size: int) -> Any:
     rank = len(aval_of(x).shape) + (axis is None)
     if not -rank <= wanted < rank:
         raise AxisError(
-            f"vmap: out_axes={wanted} does not exist in a result of {rank} axes.",
+            f"vmap: out_axes={wanted} does not exist in a result of {rank} axes, got "
+            f"{aval_of(x)} for each element.",
             source=user_source(),
+            hint=f"With the batch axis it has {rank}: write out_axes from {-rank} to {rank - 1}.",
         )
     wanted %= rank
     return expand(x, size, wanted) if axis is None else move_axis(x, axis, wanted)

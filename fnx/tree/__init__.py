@@ -5,6 +5,7 @@ sorted keys), ``OrderedDict``, ``defaultdict``, and every class that was given t
 Anything else is a leaf.
 """
 
+from fnx.errors import TreeError as TreeError
 from fnx.tree.containers import register as register
 from fnx.tree.containers import register_dataclass as register_dataclass
 from fnx.tree.flattening import broadcast_prefix as broadcast_prefix
@@ -21,5 +22,4 @@ from fnx.tree.mapping import map_with_path as map_with_path
 from fnx.tree.mapping import reduce as reduce
 from fnx.tree.mapping import transpose as transpose
 from fnx.tree.structures import TreeDef as TreeDef
-from fnx.tree.structures import TreeError as TreeError
 from fnx.tree.structures import container_functions as container_functions

@@ -7,7 +7,8 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, TypeVar
 
-from fnx.tree.structures import Children, Node, TreeError, leaf_types, nodes
+from fnx.errors import TreeError, did_you_mean
+from fnx.tree.structures import Children, Node, leaf_types, nodes
 
 T = TypeVar("T", bound=type)
 
@@ -31,7 +32,7 @@ def register(
         TreeError: if the class is a container already.
     """
     if cls in nodes:
-        raise TreeError(f"tree.register: {cls.__name__} is registered already.")
+        raise _registered_already("tree.register", cls)
 
     def keys(x: object) -> list[str]:
         assert flatten_with_keys is not None
@@ -59,6 +60,11 @@ def register_dataclass(
     >>> tree.map(lambda v: 2 * v, Point(1.0, 2.0))
     Point(x=2.0, y=4.0)
     """
+    if not dataclasses.is_dataclass(cls):
+        raise TreeError(
+            f"tree.register_dataclass: {cls!r} is no dataclass.",
+            hint="Write @dataclasses.dataclass below it, or use fnx.tree.register.",
+        )
     if data_fields is None:
         static = {f.name for f in dataclasses.fields(cls) if f.metadata.get("static")} | set(
             meta_fields
@@ -66,6 +72,7 @@ def register_dataclass(
         data_fields = [f.name for f in dataclasses.fields(cls) if f.init and f.name not in static]
         meta_fields = [f.name for f in dataclasses.fields(cls) if f.init and f.name in static]
     data, meta = tuple(data_fields), tuple(meta_fields)
+    _check_fields(cls, (*data, *meta))
     keys = [f".{name}" for name in data]
 
     def take_apart(x: object) -> tuple[list[Any], Hashable]:
@@ -78,10 +85,31 @@ def register_dataclass(
         return x
 
     if cls in nodes:
-        raise TreeError(f"tree.register_dataclass: {cls.__name__} is registered already.")
+        raise _registered_already("tree.register_dataclass", cls)
     leaf_types.discard(cls)
     nodes[cls] = Node(take_apart, put_together, lambda x: keys)
     return cls
+
+
+def _registered_already(what: str, cls: type) -> TreeError:
+    return TreeError(
+        f"{what}: expected a new class, got {cls.__name__}, which is registered already.",
+        hint="Register a class once, directly after its definition.",
+    )
+
+
+def _check_fields(cls: type, listed: Sequence[str]) -> None:
+    """Every listed name is a field, and every field that `__init__` takes is listed."""
+    names = [f.name for f in dataclasses.fields(cls)]
+    unknown = [name for name in listed if name not in names]
+    missing = [f.name for f in dataclasses.fields(cls) if f.init and f.name not in listed]
+    if unknown or missing:
+        wrong = f"has no field {unknown[0]!r}" if unknown else f"has a field {missing[0]!r} too"
+        raise TreeError(
+            f"tree.register_dataclass: {cls.__name__} {wrong}; got {list(listed)}.",
+            hint=f"{did_you_mean(unknown[0], names) if unknown else ''}"
+            f"Its fields are {names}: list each in data_fields or in meta_fields.",
+        )
 
 
 def sorted_keys(d: dict[Any, Any]) -> list[Any]:
@@ -92,9 +120,10 @@ def sorted_keys(d: dict[Any, Any]) -> list[Any]:
         pass
     try:
         return sorted(d, key=lambda k: (type(k).__qualname__, k))
-    except TypeError as error:
+    except TypeError:
+        kinds = sorted({type(k).__name__ for k in d})
         raise TreeError(
-            f"the keys of a dict have no order, so its leaves have none: {error}",
+            f"the keys of a dict have no order, so its leaves have none: got keys of {kinds}.",
             hint="Use keys that can be sorted: strings, numbers, tuples of them.",
         ) from None
 

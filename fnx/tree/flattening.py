@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
+from fnx.errors import TreeError
 from fnx.tree.containers import index_keys, sorted_keys
-from fnx.tree.structures import LEAF, TreeDef, TreeError, intern, leaf_types, node_of, nodes
+from fnx.tree.structures import LEAF, TreeDef, intern, leaf_types, node_of, nodes
 
 IsLeaf = Callable[[Any], bool]
 
@@ -73,7 +74,9 @@ def unflatten(treedef: TreeDef, leaves: Iterable[Any]) -> Any:
     leaves = leaves if isinstance(leaves, list | tuple) else list(leaves)
     if len(leaves) != treedef.num_leaves:
         raise TreeError(
-            f"tree.unflatten: {len(leaves)} leaves for a structure of {treedef.num_leaves}."
+            f"tree.unflatten: expected {treedef.num_leaves} leaves for {treedef}, "
+            f"got {len(leaves)}.",
+            hint="Pass as many leaves as flatten returned, in the same order.",
         )
     return treedef.unflatten(iter(leaves))
 
@@ -104,26 +107,44 @@ def _collect(treedef: TreeDef, x: Any, found: list[Any], path: str, what: str) -
         found.append(x)
         return
     if type(x) is not treedef.kind:
-        raise TreeError(
+        raise _different(
             f"{what}: expected a {treedef.kind.__name__} at {path or 'the root'}, "
             f"got {type(x).__name__}.",
-            hint=f"The other tree has this structure there: {treedef}",
+            treedef,
+            x,
         )
     node = nodes[treedef.kind]
     children, meta = node.flatten(x)
     children = list(children)
     if meta != treedef.meta or len(children) != len(treedef.children):
-        raise TreeError(
-            f"{what}: different {treedef.kind.__name__}s at {path or 'the root'}: "
-            f"{_explain(treedef.meta, len(treedef.children))} and {_explain(meta, len(children))}."
-        )
+        difference = _difference(treedef, meta, len(children))
+        message = f"{what}: different {treedef.kind.__name__}s at {path or 'the root'}: "
+        raise _different(message + difference, treedef, x)
     keys = node.keys(x) if node.keys is not None else index_keys(children)
     for child_def, child, key in zip(treedef.children, children, keys, strict=True):
         _collect(child_def, child, found, path + key, what)
 
 
-def _explain(meta: Hashable, size: int) -> str:
-    return f"{size} children" if meta is None else f"{size} children with {meta!r}"
+def _difference(treedef: TreeDef, meta: Hashable, size: int) -> str:
+    """What two containers of one type do not share: keys, number of children, or static parts."""
+    if treedef.kind is dict:
+        expected, got = set(treedef.meta), set(meta)
+        missing = [key for key in treedef.meta if key not in got]
+        more = [key for key in meta if key not in expected]
+        parts = [("missing", missing), ("not expected", more)]
+        return f"keys {' and '.join(f'{what} {keys}' for what, keys in parts if keys)}."
+    if size != len(treedef.children):
+        return f"expected {len(treedef.children)} children, got {size}."
+    return f"expected the static part {treedef.meta!r}, got {meta!r}."
+
+
+def _different(message: str, treedef: TreeDef, x: Any) -> TreeError:
+    expected, got = (str(d).removeprefix("TreeDef(")[:-1] for d in (treedef, structure(x)))
+    return TreeError(
+        message,
+        hint=f"Expected there: {expected:.200}\nGot: {got:.200}\n"
+        "Trees that go together have one structure: fnx.tree.structure(x) shows it.",
+    )
 
 
 def broadcast_prefix(

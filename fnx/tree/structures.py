@@ -6,21 +6,9 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fnx.errors import TreeError
+
 Children = tuple[Any, ...]
-
-
-class TreeError(ValueError):
-    """Pytrees that should have the same structure and do not, or that cannot be taken apart.
-
-    >>> from fnx import tree
-    >>> tree.map(max, {"a": 1}, {"b": 1})
-    Traceback (most recent call last):
-    ...
-    fnx.tree.structures.TreeError: tree.map: different dicts at the root: ...
-    """
-
-    def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(f"{message}\n  {hint}" if hint else message)
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,10 @@ def _checked(position: int, x: np.ndarray, parameter: Value) -> np.ndarray:
     expected = parameter.type
     if array.shape != expected.shape or array.dtype != to_numpy(expected.dtype):
         got = f"{array.dtype}{list(array.shape)}"
-        raise VerifyError(f"argument {position}: expected {expected}, got an array {got}")
+        raise VerifyError(
+            f"argument {position}: expected {expected}, got an array {got}: "
+            f"write x.astype({to_numpy(expected.dtype).name!r}) or reshape it"
+        )
     return array
 
 

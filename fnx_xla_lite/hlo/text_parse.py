@@ -7,6 +7,7 @@ for other tools (shardings, result names) are dropped.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from typing import Any
 
@@ -239,7 +240,8 @@ class _Parser:
         if statement.op not in OPS:
             place = self._reader.tokens.place(statement.token)
             raise UnsupportedOpError(
-                f"{place}: operation {name} is not supported (see hlo/opset.py)"
+                f"{place}: operation {name} is not one that this compiler has; "
+                f"near it: {', '.join(difflib.get_close_matches(statement.op, OPS)) or 'none'}"
             )
 
     def _finish(

@@ -86,5 +86,5 @@ def test_methods_of_arrays_explain_themselves(kind: type) -> None:
 
 
 def test_unknown_names_are_refused() -> None:
-    with pytest.raises(AttributeError, match="no attribute 'fold'"):
+    with pytest.raises(AttributeError, match="fnx has no 'fold'"):
         _ = fnx.fold

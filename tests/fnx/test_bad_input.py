@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import fnx.numpy as fnp
 from fnx.core.avals import Aval
 from fnx.errors import AxisError, FnxTypeError, LeakedTracerError
 from fnx.tree import TreeError
+from tests.oracles import said
 
 X = fnp.ones((2, 3))
 kept = []
@@ -52,8 +54,9 @@ HERE = "test_bad_input.py"
     ],
 )
 def test_errors_name_the_users_line(error, message, call):
-    with pytest.raises(error, match=message) as caught:
+    with pytest.raises(error) as caught:
         call()
+    assert re.search(message, said(caught.value))
     assert HERE in str(caught.value)
 
 

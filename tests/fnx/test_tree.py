@@ -134,7 +134,7 @@ def test_registered_classes():
 
 
 def test_a_class_is_registered_once():
-    with pytest.raises(TreeError, match="Box is registered already"):
+    with pytest.raises(TreeError, match="Box, which is registered already"):
         tree.register(Box, None, None)
 
 
@@ -162,7 +162,7 @@ def test_dataclass_init_does_not_run_on_placeholders():
 
 def test_an_unhashable_static_field_is_explained():
     with pytest.raises(
-        TreeError, match=r"static part of a Layer cannot be hashed.*\n.*use tuples for lists"
+        TreeError, match=r"static part of a Layer cannot be hashed(?s:.*)use tuples for lists"
     ):
         tree.flatten(Layer(1, 2, ["a list"]))
 
@@ -173,7 +173,7 @@ def test_an_unhashable_static_field_is_explained():
         ([1, 2], (1, 2), "expected a list at the root, got tuple"),
         ({"a": [1]}, {"a": 1}, r"expected a list at \['a'\], got int"),
         ({"a": 1}, {"b": 1}, "different dicts at the root"),
-        ([1, 2], [1], "different lists at the root: 2 children and 1 children"),
+        ([1, 2], [1], "different lists at the root: expected 2 children, got 1"),
         ((1, [2, (3,)]), (1, [2, ()]), r"different tuples at \[1\]\[1\]"),
     ],
 )
@@ -187,7 +187,7 @@ def test_map_takes_subtrees_of_the_other_trees():
 
 
 def test_a_wrong_number_of_leaves():
-    with pytest.raises(TreeError, match="3 leaves for a structure of 2"):
+    with pytest.raises(TreeError, match=r"expected 2 leaves .* got 3"):
         tree.unflatten(tree.structure([0, 0]), [1, 2, 3])
 
 

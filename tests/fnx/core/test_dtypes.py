@@ -45,7 +45,7 @@ def test_promotion_is_symmetric_and_idempotent():
 
 def test_promotion_error_says_what_to_write():
     with pytest.raises(
-        TypeError, match=r"bfloat16 and float8_e5m2 have no common dtype.*astype\('bfloat16'\)"
+        TypeError, match=r"bfloat16 and float8_e5m2 have no common dtype(?s:.*)astype\('bfloat16'\)"
     ):
         promote_types(dtypes.BFLOAT16, False, dtypes.FLOAT8_E5M2, False)
 
@@ -75,9 +75,9 @@ def test_as_dtype_takes_what_numpy_takes():
 
 @pytest.mark.parametrize("bad", ["complex64", "U3", object, "nonsense", "datetime64[s]"])
 def test_unsupported_dtypes_are_named(bad):
-    with pytest.raises(TypeError, match=r"fnx has no dtype .*The dtypes are: bool, int8"):
+    with pytest.raises(TypeError, match=r"fnx has no dtype .*\n  The dtypes are: bool, int8"):
         as_dtype(bad)
-    with pytest.raises(TypeError, match="fnx has no dtype f128"):
+    with pytest.raises(TypeError, match="fnx has no dtype 'f128'"):
         dtype_from_name("f128")
 
 

@@ -150,7 +150,7 @@ def test_bad_static_and_donated_arguments_are_explained() -> None:
         fnx.jit(lambda x: x, static_argnums=3)
     with pytest.raises(TypeError, match="donate_argnames has 'y'"):
         fnx.jit(lambda x: x, donate_argnames="y")
-    with pytest.raises(TypeError, match="takes a function"):
+    with pytest.raises(TypeError, match="jit: expected a function, got int 3"):
         fnx.jit(3)
     with pytest.raises(TypeError, match="which is not an array"):
         fnx.jit(lambda x: x)("text")
@@ -381,7 +381,5 @@ def test_what_is_no_array_is_named_by_its_argument():
 
 def test_too_little_memory_says_what_was_wanted():
     f = fnx.jit(lambda x: fnp.broadcast_to(x, (2**44, 2**10)))
-    with pytest.raises(
-        MemoryError, match=r"no memory for the results \(f32.*\[17592186044416,1024\]\)"
-    ):
+    with pytest.raises(MemoryError, match=r"no memory for f32.*\[17592186044416,1024\]"):
         f(1.0)

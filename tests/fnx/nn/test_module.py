@@ -44,7 +44,8 @@ def test_modules_pass_through_the_transforms() -> None:
 
 def test_modules_are_frozen_and_final() -> None:
     module = Scale(1.0)
-    with pytest.raises(dataclasses.FrozenInstanceError, match=r"build\(factor=.*replace\(factor="):
+    message = r"replace\(factor=(?s:.*)build\(factor="
+    with pytest.raises(dataclasses.FrozenInstanceError, match=message):
         module.factor = 2.0
     with pytest.raises(TypeError, match="abstract or final"):
 
@@ -67,7 +68,7 @@ def test_a_dense_layer_computes_and_checks() -> None:
     np.testing.assert_allclose(np.asarray(layer(fnp.asarray(x))), expected, rtol=1e-5, atol=1e-6)
     with pytest.raises(TypeError, match="must end in an axis of 3"):
         layer(fnp.ones((2, 4)))
-    with pytest.raises(ValueError, match="no activation is called"):
+    with pytest.raises(ValueError, match="Did you mean 'relu'"):
         nn.Dense(3, 4, activation="relou", key=fnx.random.key(0))
     with pytest.raises(ValueError, match="at least 1"):
         nn.Dense(0, 4, key=fnx.random.key(0))

@@ -1,5 +1,7 @@
 """Functions of one and of two arrays against NumPy: values, dtypes, broadcasting, traces."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,6 +10,7 @@ from hypothesis.extra import numpy as npst
 
 import fnx
 import fnx.numpy as fnp
+from tests.oracles import said
 
 ONE = {
     "abs": None, "acos": (-1, 1), "acosh": (1, 9), "asin": (-1, 1), "asinh": None, "atan": None,
@@ -233,8 +236,8 @@ def test_parts_of_numbers():
         (lambda: fnp.add([1, 2], 3), r"expected an array or a Python number, got list \[1, 2\]"),
         (lambda: fnp.sin("x"), "got str 'x'"),
         (lambda: fnp.sin(None), "got NoneType None"),
-        (lambda: fnp.subtract(True, np.array([True])), "subtract: expected numbers, got bools"),
-        (lambda: fnp.negative(np.array([True])), "negative: expected numbers, got bools"),
+        (lambda: fnp.subtract(True, np.array([True])), r"subtract: expected numbers, got bool\[\]"),
+        (lambda: fnp.negative(np.array([True])), r"negative: expected numbers, got bool\[1\]"),
         (
             lambda: fnp.bitwise_and(np.ones(2), 1),
             "bitwise_and: expected integers or bools, got float64",
@@ -245,8 +248,9 @@ def test_parts_of_numbers():
     ],
 )
 def test_errors_teach(call, message):
-    with pytest.raises(TypeError if "shapes" not in message else ValueError, match=message):
+    with pytest.raises(TypeError if "shapes" not in message else ValueError) as caught:
         call()
+    assert re.search(message, said(caught.value))
 
 
 def test_errors_show_the_users_line():

@@ -1,5 +1,7 @@
 """``x[index]`` and ``x.at[index]`` against NumPy: eager, traced, differentiated."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,6 +10,7 @@ from hypothesis.extra import numpy as npst
 
 import fnx
 import fnx.numpy as fnp
+from tests.oracles import said
 
 INDICES = [
     0,
@@ -160,9 +163,8 @@ def test_masks_of_the_whole_array_work_under_jit():
 
 
 def test_masks_while_tracing_are_explained():
-    with pytest.raises(
-        TypeError, match=r"(?s)how many elements are true is not known.*fnx\.numpy\.where"
-    ):
+    message = r"(?s)how many elements of the mask are true is not known.*fnx\.numpy\.where"
+    with pytest.raises(TypeError, match=message):
         fnx.jit(lambda x: x[x > 5])(numbered())
 
 
@@ -252,15 +254,15 @@ def test_positions():
     [
         (lambda x: x[3], IndexError, r"3 is out of range for axis 0 of f32\[3,4,2\]"),
         (lambda x: x[0, -5], IndexError, "-5 is out of range for axis 1"),
-        (lambda x: x[0, 0, 0, 0], IndexError, "4 indices for an array of rank 3"),
+        (lambda x: x[0, 0, 0, 0], IndexError, "at most 3 indices for .* got 4"),
         (lambda x: x[..., ...], IndexError, "at most one ellipsis"),
         (lambda x: x[1.0], TypeError, "indices are ints, slices and arrays, got float 1.0"),
         (lambda x: x["a"], TypeError, "got str 'a'"),
-        (lambda x: x[::0], TypeError, "slice step cannot be zero"),
+        (lambda x: x[::0], ValueError, "the step must not be 0"),
         (lambda x: x[np.ones(2)], TypeError, r"holds integers, got f64\[2\]"),
         (lambda x: x[True], TypeError, "a bool is no index"),
         (lambda x: x.at[5].set(0), IndexError, "5 is out of range"),
-        (lambda x: x.at[0].set(np.ones(3)), ValueError, r"f32\[3\] does not broadcast to \[4,2\]"),
+        (lambda x: x.at[0].set(np.ones(3)), ValueError, r"\[4,2\], got f32\[3\]"),
         (lambda x: x.at[x > 1].set(np.ones(3)), TypeError, "y must be a number"),
         (lambda x: fnp.take(x, 1.5), TypeError, "indices are integers"),
         (lambda x: fnp.take(np.ones(0), 1), ValueError, "no elements"),
@@ -270,8 +272,9 @@ def test_positions():
     ],
 )
 def test_errors_teach(call, kind, message):
-    with pytest.raises(kind, match=message):
+    with pytest.raises(kind) as caught:
         call(fnp.asarray(numbered()))
+    assert re.search(message, said(caught.value))
 
 
 def test_errors_show_the_users_line():

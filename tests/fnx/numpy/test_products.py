@@ -1,5 +1,7 @@
 """Matrix and tensor products and einsum against NumPy."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,6 +9,8 @@ from hypothesis import strategies as st
 
 import fnx
 import fnx.numpy as fnp
+from fnx.errors import FnxValueError
+from tests.oracles import said
 
 sizes = st.integers(0, 3)
 
@@ -131,17 +135,18 @@ def test_einsum_takes_the_cheap_order():
         (lambda: fnp.cross(np.ones(2), np.ones(2)), "must have size 3"),
         (
             lambda: fnp.einsum("ij,jk->ik", np.ones((2, 3)), np.ones((4, 5))),
-            "axis 'j' has sizes 3 and 4",
+            "one size for axis 'j', got 3 and 4",
         ),
-        (lambda: fnp.einsum("ij->i", np.ones(3)), "names 2 axes of shape"),
+        (lambda: fnp.einsum("ij->i", np.ones(3)), "expected 1 letters for shape"),
         (lambda: fnp.einsum("ij->z", np.ones((3, 3))), "einsum"),
         (lambda: fnp.diag(np.ones((1, 1, 1))), "expected a vector or a matrix"),
         (lambda: fnp.diagonal(np.ones(3)), "at least two axes"),
     ],
 )
 def test_errors_teach(call, message):
-    with pytest.raises(ValueError, match="(?s)" + message):
+    with pytest.raises(FnxValueError) as caught:
         call()
+    assert re.search("(?s)" + message, said(caught.value))
 
 
 def test_derivatives_of_products():

@@ -1,5 +1,7 @@
 """Creation, shaping, joining, padding against NumPy, sizes 0 and 1 included."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,6 +10,7 @@ from hypothesis.extra import numpy as npst
 
 import fnx
 import fnx.numpy as fnp
+from tests.oracles import said
 
 shapes = npst.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=3)
 ranked = npst.array_shapes(min_dims=1, max_dims=3, min_side=0, max_side=4)
@@ -230,10 +233,10 @@ def test_astype_at_the_limits():
             r"a shape is made of ints, got tuple \(2.0, 3\)",
         ),
         (lambda: fnp.zeros(-1), "sizes cannot be negative"),
-        (lambda: fnp.squeeze(np.ones((1, 2)), 1), "axis 1 of .* has size 2, not 1"),
+        (lambda: fnp.squeeze(np.ones((1, 2)), 1), "axis 1 of .* has size 2, expected 1"),
         (lambda: fnp.flip(np.ones(2), axis=1), "axis 1 is out of range for an array of rank 1"),
         (lambda: fnp.flip(np.ones(2), axis="x"), "an axis is an int, got str 'x'"),
-        (lambda: fnp.sum(np.ones((2, 2)), axis=(0, -2)), "an axis is named twice"),
+        (lambda: fnp.sum(np.ones((2, 2)), axis=(0, -2)), "expected different axes"),
         (lambda: fnp.permute_dims(np.ones((2, 2)), (0, 0)), "must name each axis"),
         (lambda: fnp.broadcast_to(np.ones((2, 3)), (3,)), r"does not broadcast to \[3\]"),
         (lambda: fnp.concat([np.ones((2, 3)), np.ones((2, 4))]), "must agree except along axis 0"),
@@ -241,13 +244,13 @@ def test_astype_at_the_limits():
         (lambda: fnp.stack([np.ones(2), np.ones(3)]), "shapes must be equal"),
         (
             lambda: fnp.split(np.ones(5), 2),
-            "does not divide into 2 equal pieces.*\n.*\n.*array_split",
+            "does not divide into 2 equal pieces.*\n.*array_split",
         ),
-        (lambda: fnp.asarray([[1], [1, 2]]), "ragged"),
-        (lambda: fnp.asarray(["a"]), "not real numbers"),
-        (lambda: fnp.asarray({}), "cannot make an array of dict"),
-        (lambda: fnp.asarray(1j), "array of complex 1j.*\n.*\n  Arrays are real"),
-        (lambda: fnp.asarray([1j]), "not real numbers"),
+        (lambda: fnp.asarray([[1], [1, 2]]), "must have equal lengths, got 1, 2"),
+        (lambda: fnp.asarray(["a"]), "expected real numbers"),
+        (lambda: fnp.asarray({}), "expected numbers or an array, got dict"),
+        (lambda: fnp.asarray(1j), "got complex 1j.*\n  Arrays are real"),
+        (lambda: fnp.asarray([1j]), "expected real numbers"),
         (lambda: fnp.zeros(2, device="gpu"), "only device is 'cpu'"),
         (lambda: fnp.arange(0, 3, 0), "step must not be zero"),
         (lambda: fnp.pad(np.ones(2), 1, "odd"), "mode is 'constant' or one of"),
@@ -260,8 +263,9 @@ def test_astype_at_the_limits():
     ],
 )
 def test_errors_teach(call, message):
-    with pytest.raises((TypeError, ValueError), match=message):
+    with pytest.raises((TypeError, ValueError)) as caught:
         call()
+    assert re.search(message, said(caught.value))
 
 
 def test_shapes_that_depend_on_data_are_explained():

@@ -159,7 +159,7 @@ def test_clipping_takes_all_leaves_as_one_vector() -> None:
 
 def test_decay_says_that_it_needs_the_parameters() -> None:
     optimizer = optim.adamw(0.1)
-    with pytest.raises(ValueError, match="needs the parameters"):
+    with pytest.raises(ValueError, match="expected the parameters"):
         optimizer.update(fnp.ones(2), optimizer.init(fnp.ones(2)))
 
 

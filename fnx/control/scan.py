@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from fnx import tree
+from fnx.control.is_known import is_known
 from fnx.control.loop_bodies import check_callable, trace_body
 from fnx.control.loop_dce import dce_scan
 from fnx.control.loop_lower import lower_scan
@@ -45,6 +46,7 @@ from fnx.control.scan_parts import (
     stacked,
 )
 from fnx.control.scan_transpose import transpose_scan
+from fnx.control.stepwise import has_unbounded_loop, split_scan
 from fnx.core.array import as_buffer, wrap_as
 from fnx.core.avals import Aval
 from fnx.core.evaluate import evaluate
@@ -243,6 +245,8 @@ def _jvp(primals: Values, tangents: Values, outs: None, **params: Any) -> tuple[
 
 def _split(primals: Values, tangents: Values, **params: Any) -> tuple[Values, Values]:
     scan = Scan(**params)
+    if not scan.counted and has_unbounded_loop(scan.body) and all(map(is_known, primals)):
+        return split_scan(scan, primals, tangents)
     parts = linearize_scan(scan, tuple([t is not None for t in tangents]))
     forward = forward_of(scan, parts, primals)
     outs = run(forward)
@@ -255,8 +259,7 @@ def _split(primals: Values, tangents: Values, **params: Any) -> tuple[Values, Va
 
 
 def _transpose(cts: Values, inputs: Values, *, masks: Masks, **params: Any) -> tuple[Values, Masks]:
-    found = transpose_scan(Scan(**params), cts, inputs, run)
-    return found, [None] * len(found)
+    return transpose_scan(Scan(**params), cts, inputs, masks, run)
 
 
 def _batch(

@@ -13,6 +13,8 @@ from fnx.core.avals import Aval
 from fnx.core.eager import aval_of
 from fnx.core.ir import Jaxpr, Var
 from fnx.ops.conversion import convert
+from fnx.ops.layout import reshape
+from fnx.ops.slicing import slice as slice_of
 
 T = TypeVar("T")
 Values = tuple[Any, ...]
@@ -84,6 +86,14 @@ def exactly(x: Any, aval: Aval) -> Any:
         return x
     assert own.shape == aval.shape, f"{own} cannot become {aval}"
     return convert(x, dtype=aval.dtype, weak=aval.weak)
+
+
+def row_of(x: Any, index: int) -> Any:
+    """One element of ``x`` along its leading axis."""
+    shape = aval_of(x).shape
+    start, limit = (index, *[0] * (len(shape) - 1)), (index + 1, *shape[1:])
+    row = slice_of(x, start=start, limit=limit, strides=(1,) * len(shape))
+    return reshape(row, shape=shape[1:])
 
 
 def chosen(values: Sequence[T], marks: Sequence[bool]) -> list[T]:

@@ -1,13 +1,15 @@
 """Scan, transposed: it runs backwards.
 
 Cotangents of carries are carried, those of constants added up, and those of xs stacked. Carries
-that are not linear (a counter, say) are computed first, by a scan of their own.
+that are not linear (a counter, say) are computed first, by a scan of their own. Masks of cotangents
+(`fnx.transforms.masks`) are carried along, as far as every step has them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 from fnx.control.derived import derived
 from fnx.control.scan_parts import (
@@ -24,55 +26,66 @@ from fnx.core.avals import Aval
 from fnx.core.ir import Atom, Jaxpr
 from fnx.core.primitive import Linear
 from fnx.core.trace import trace
+from fnx.ops.bitwise import or_
 from fnx.ops.families import add
 from fnx.transforms.dce import dce_jaxpr
-from fnx.transforms.transpose import transpose_flat
-from fnx.transforms.zeros import instantiate
+from fnx.transforms.masks import Masks, known_mask, mask_aval, read_masks
+from fnx.transforms.transpose import transpose_masked
+from fnx.transforms.zeros import filled, instantiate, zeros
 
 Run = Callable[[Application], Values]
+Marks = tuple[tuple[bool, ...], ...]  # of constants, carries and xs: which are linear
 
 
-def transpose_scan(scan: Scan, cts: Values, inputs: Values, run: Run) -> Values:
-    """Cotangents of the linear operands of a scan.
+def transpose_scan(
+    scan: Scan, cts: Values, inputs: Values, masks: Masks, run: Run
+) -> tuple[Values, Masks]:
+    """Cotangents of the linear operands of a scan, and their masks.
 
     Args:
         scan: linear in those operands.
         cts: cotangents of its results; None is zero.
         inputs: its operands; a ``Linear`` where it is linear.
+        masks: of the cotangents.
         run: applies a scan.
     """
     marks = [isinstance(x, Linear) for x in inputs]
     const_marks, init_marks, x_marks = scan.inputs(marks)
     carry_marks = _unknown_carries(scan, marks)
     consts, _, xs = scan.inputs(inputs)
-    ct_carry, ct_ys = scan.outputs(cts)
     known = [not m for m in carry_marks]
-    stacks: list[Any] = []
-    if any(known):
-        stacks = _run_known(scan, inputs, marks, known, run)
-    const_avals = [x.aval for x in consts if isinstance(x, Linear)]
-    carry_avals = [v.aval for v in chosen(scan.inputs(scan.body.inputs)[1], carry_marks)]
-    key = ("scan_transpose", tuple(marks), tuple([ct is not None for ct in ct_ys]), scan.num_consts)
-    body = derived(
-        scan.body, key, lambda: _backward_body(scan, (const_marks, carry_marks, x_marks), key[2])
-    )
-    start = [instantiate(None, aval) for aval in const_avals]
-    pairs = zip(chosen(ct_carry, carry_marks), carry_avals, strict=True)
-    start += [instantiate(ct, aval) for ct, aval in pairs]
+    stacks = _run_known(scan, inputs, marks, known, run) if any(known) else []
+    linear = (tuple(const_marks), tuple(carry_marks), tuple(x_marks))
+    back = _backward(scan, linear, cts, masks)
     known_consts = [x for x in consts if not isinstance(x, Linear)]
     known_xs = [x for x in xs if not isinstance(x, Linear)]
-    moving = [*known_xs, *stacks, *[ct for ct in ct_ys if ct is not None]]
-    closed, hoisted = close_behind(body, len(known_consts))
+    (ct_carry, ct_ys), (carry_masks, y_masks) = scan.outputs(cts), scan.outputs(masks)
+    avals = [x.aval for x in consts if isinstance(x, Linear)]
+    start = [zeros(aval) for aval in avals]
+    start += _arrays(chosen(ct_carry, carry_marks), _linear_avals(scan, linear)[1])
+    start += [_nothing(aval) for aval, m in zip(avals, back.consts, strict=True) if m]
+    rows = zip(
+        chosen(carry_masks, carry_marks), _linear_avals(scan, linear)[1], back.carry, strict=True
+    )
+    start += [_nothing(aval) if mask is None else mask() for mask, aval, m in rows if m]
+    moving = [*known_xs, *stacks, *[ct for ct in ct_ys if ct is not None], *read_masks(y_masks)]
     made = Scan(
-        closed, len(known_consts) + len(hoisted), len(start),
+        back.body, len(known_consts) + len(back.hoisted), len(start),
         scan.length, not scan.reverse, scan.unroll, scan.counted,
     )  # fmt: skip
-    found = run(Application(made, [*known_consts, *hoisted], start, moving))
-    rest = iter(found)
-    const_cts = [next(rest) if m else None for m in const_marks]
-    carry_cts = [next(rest) if m else None for m in carry_marks]
-    carry_cts = [ct if m else None for ct, m in zip(carry_cts, init_marks, strict=True)]
-    return (*const_cts, *carry_cts, *[next(rest) if m else None for m in x_marks])
+    found = iter(run(Application(made, [*known_consts, *back.hoisted], start, moving)))
+    (ct_consts, ct_carry), (const_masks, carry_masks) = [
+        (filled_from(const_which, found), filled_from(carry_which, found))
+        for const_which, carry_which in (
+            (const_marks, carry_marks),
+            (_spread(const_marks, back.consts), _spread(carry_marks, back.carry)),
+        )
+    ]
+    ct_xs = filled_from(x_marks, found)
+    x_masks = filled_from(_spread(x_marks, back.xs), found)
+    ct_carry = [ct if m else None for ct, m in zip(ct_carry, init_marks, strict=True)]
+    own = (*const_masks, *carry_masks, *x_masks)
+    return (*ct_consts, *ct_carry, *ct_xs), [None if m is None else known_mask(m) for m in own]
 
 
 def _unknown_carries(scan: Scan, marks: Sequence[bool]) -> list[bool]:
@@ -108,42 +121,148 @@ def _run_known(
     return list(run(Application(made, *values)))[len(own) :]
 
 
+class BackwardBody(NamedTuple):
+    """The body of the backward scan.
+
+    Attributes:
+        body: ``(*known consts, *hoisted | *cts of consts, *cts of carries, *their masks | *known
+            xs, *known carries, *cts of ys, *their masks)`` to ``(*cts of consts, *cts of carries,
+            *their masks | *cts of xs, *their masks)``.
+        hoisted: values that it closes over.
+        consts: which of the linear constants' cotangents have a mask: in every step.
+        carry: which of the linear carries' have one.
+        xs: which of the linear xs' have one.
+    """
+
+    body: Jaxpr
+    hoisted: Values
+    consts: list[bool]
+    carry: list[bool]
+    xs: list[bool]
+
+
+def _backward(scan: Scan, linear: Marks, cts: Values, masks: Masks) -> BackwardBody:
+    ys = tuple([ct is not None for ct in scan.outputs(cts)[1]])
+    y_masks = tuple([mask is not None for mask in scan.outputs(masks)[1]])
+    is_masked = any(mask is not None for mask in masks)
+    pairs = zip(scan.outputs(cts)[0], scan.outputs(masks)[0], strict=True)
+    carry = [is_masked and (ct is None or mask is not None) for ct, mask in pairs]
+    first = (tuple([is_masked] * sum(linear[0])), tuple(chosen(carry, linear[1])))
+    key = ("scan_transpose", linear, ys, y_masks, first, scan.num_consts)
+    return derived(scan.body, key, lambda: _backward_body(scan, linear, ys, y_masks, first))
+
+
 def _backward_body(
-    scan: Scan, marks: tuple[list[bool], list[bool], list[bool]], ys: Sequence[bool]
-) -> Jaxpr:
-    """``(*known consts | *cts of consts, *cts of carries | *known xs, *known carries, *cts of ys)``
-    to ``(*cts of consts, *cts of carries | *cts of xs)``.
-    """  # fmt: skip  # noqa: D205
-    const_marks, carry_marks, x_marks = marks
+    scan: Scan,
+    linear: Marks,
+    ys: Sequence[bool],
+    y_masks: Sequence[bool],
+    first: tuple[tuple[bool, ...], tuple[bool, ...]],
+) -> BackwardBody:
+    """The body, with as many masks as every step has."""
+    flags = [*first[0], *first[1]]
+    count = len(first[0])
+    while True:
+        found: list[bool] = []
+        step = functools.partial(_step_back, scan, linear, ys, y_masks, flags, found)
+        jaxpr = trace(step, _backward_avals(scan, linear, ys, y_masks, flags))
+        joined = [a and b for a, b in zip(flags, found, strict=False)]
+        if joined == flags:
+            break
+        flags = joined
+    num_known = len(linear[0]) - count
+    closed, hoisted = close_behind(jaxpr, num_known)
+    return BackwardBody(closed, hoisted, flags[:count], flags[count:], found[len(flags) :])
+
+
+def _linear_avals(scan: Scan, linear: Marks) -> list[list[Aval]]:
+    groups = scan.inputs([v.aval.strong() for v in scan.body.inputs])
+    return [chosen(group, marks) for group, marks in zip(groups, linear, strict=True)]
+
+
+def _known_avals(scan: Scan, linear: Marks) -> list[list[Aval]]:
     groups = scan.inputs([v.aval for v in scan.body.inputs])
-    linear = [*const_marks, *carry_marks, *x_marks]
-    known = [chosen(group, [not m for m in ms]) for group, ms in zip(groups, marks, strict=True)]
-    ct_avals = [chosen(group, ms) for group, ms in zip(groups, marks, strict=True)]
-    y_avals = [a.aval for a in chosen(scan.outputs(scan.body.outputs)[1], ys)]
-    const_cts, carry_cts, x_cts = [[a.strong() for a in group] for group in ct_avals]
+    return [
+        chosen(group, [not m for m in marks]) for group, marks in zip(groups, linear, strict=True)
+    ]
 
-    def backward(*args: Any) -> list[Any]:
-        rest = iter(args)
-        take = lambda group: [next(rest) for _ in group]
-        consts, sums, cts, xs, carry, dys = map(
-            take, (known[0], const_cts, carry_cts, known[2], known[1], y_avals)
-        )
-        values = []
-        for given, ms in ((consts, const_marks), (carry, carry_marks), (xs, x_marks)):
-            values += filled_in([not m for m in ms], given)
-        out_cts = [*filled_in(carry_marks, cts), *filled_in(ys, dys)]
-        found = chosen(transpose_flat(scan.body, linear, values, out_cts), linear)
-        n, m = len(const_cts), len(const_cts) + len(carry_cts)
-        totals = [_plus(total, ct) for total, ct in zip(sums, found[:n], strict=True)]
-        pairs = zip((*totals, *found[n:]), (*const_cts, *carry_cts, *x_cts), strict=True)
-        assert len(found) == m + len(x_cts)
-        return [exactly(instantiate(ct, aval), aval) for ct, aval in pairs]
 
-    avals: list[Aval] = [
-        *known[0], *const_cts, *carry_cts, *known[2], *known[1], *[a.strong() for a in y_avals]
+def _backward_avals(
+    scan: Scan, linear: Marks, ys: Sequence[bool], y_masks: Sequence[bool], flags: Sequence[bool]
+) -> list[Aval]:
+    consts, carry, _ = _linear_avals(scan, linear)
+    known_consts, known_carry, known_xs = _known_avals(scan, linear)
+    y_avals = [a.aval.strong() for a in scan.outputs(scan.body.outputs)[1]]
+    return [
+        *known_consts, *consts, *carry, *map(mask_aval, chosen([*consts, *carry], flags)),
+        *known_xs, *known_carry, *chosen(y_avals, ys), *map(mask_aval, chosen(y_avals, y_masks)),
     ]  # fmt: skip
-    return trace(backward, avals)
 
 
-def _plus(total: Any, ct: Any) -> Any:
-    return total if ct is None else add(total, ct)
+def _step_back(
+    scan: Scan,
+    linear: Marks,
+    ys: Sequence[bool],
+    y_masks: Sequence[bool],
+    flags: Sequence[bool],
+    found: list[bool],
+    *args: Any,
+) -> list[Any]:
+    """One step backwards; ``found`` becomes which cotangents have masks."""
+    rest = iter(args)
+    take = lambda count: [next(rest) for _ in range(count)]
+    const_avals, carry_avals, x_avals = _linear_avals(scan, linear)
+    known_consts, known_carry, known_xs = map(len, _known_avals(scan, linear))
+    consts, sums, cts = take(known_consts), take(len(const_avals)), take(len(carry_avals))
+    carried = filled_from(flags, rest)
+    xs, carry, dys = take(known_xs), take(known_carry), take(sum(ys))
+    row_masks = filled_from(y_masks, rest)
+    values: list[Any] = []
+    for given, marks in zip((consts, carry, xs), linear, strict=True):
+        values += filled_in([not m for m in marks], given)
+    out_masks = [*filled_in(linear[1], carried[len(sums) :]), *row_masks]
+    all_linear = [m for marks in linear for m in marks]
+    in_cts, in_masks = transpose_masked(
+        scan.body, all_linear, values, [*filled_in(linear[1], cts), *filled_in(ys, dys)],
+        [None if m is None else known_mask(m) for m in out_masks],
+    )  # fmt: skip
+    in_cts, in_masks = chosen(in_cts, all_linear), chosen(in_masks, all_linear)
+    avals = [*const_avals, *carry_avals, *x_avals]
+    new_masks = [
+        _nothing(aval) if ct is None else mask and mask()
+        for ct, mask, aval in zip(in_cts, in_masks, avals, strict=True)
+    ]
+    found[:] = [mask is not None for mask in new_masks]
+    count = len(sums)
+    totals = [x if ct is None else add(x, ct) for x, ct in zip(sums, in_cts, strict=False)]
+    pairs = zip((*totals, *in_cts[count:]), avals, strict=True)
+    outs = [exactly(instantiate(ct, aval), aval) for ct, aval in pairs]
+    either = [
+        m if before is None or m is None else or_(before, m)
+        for before, m in zip(carried[:count], new_masks, strict=False)
+    ]
+    kept = [*either, *new_masks[count : len(flags)]]
+    kept = [_nothing(a) if m is None else m for m, a in zip(kept, avals, strict=False)]
+    return [
+        *outs[: len(flags)], *chosen(kept, flags),
+        *outs[len(flags) :], *[m for m in new_masks[len(flags) :] if m is not None],
+    ]  # fmt: skip
+
+
+def _nothing(aval: Aval) -> Any:
+    """The mask of a cotangent that is zero everywhere."""
+    return filled(mask_aval(aval), False)
+
+
+def _arrays(cts: Sequence[Any], avals: Sequence[Aval]) -> list[Any]:
+    return [instantiate(ct, aval) for ct, aval in zip(cts, avals, strict=True)]
+
+
+def _spread(marks: Sequence[bool], own: Sequence[bool]) -> list[bool]:
+    """Flags of the marked ones as flags of all."""
+    return [bool(flag) for flag in filled_in(marks, own)]
+
+
+def filled_from(marks: Sequence[bool], values: Iterator[Any]) -> list[Any]:
+    """One entry for each mark: the next of ``values`` where it is set, else None."""
+    return [next(values) if is_marked else None for is_marked in marks]

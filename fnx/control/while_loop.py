@@ -52,6 +52,7 @@ from fnx.core.primitive import Primitive
 from fnx.core.sources import current_source, user_source
 from fnx.core.trace import bind, trace
 from fnx.errors import DerivativeError, FnxTypeError, FnxValueError
+from fnx.ops.arithmetic import mul
 from fnx.ops.comparison import select
 from fnx.ops.layout import broadcast_in_dim
 from fnx.transforms.dce import dce_jaxpr
@@ -144,11 +145,12 @@ def _checked(loop: While, cond_consts: Values, outs: Values) -> Values:
 
 
 def _or_nan(goes_on: Any, x: Any, aval: Aval) -> Any:
+    """``x``; NaN, and so are its derivatives, if the loop wanted to go on."""
     if aval.dtype not in FLOATS:
         return x
-    nan = broadcast_in_dim(aval.dtype.type(np.nan), shape=aval.shape, dimensions=())
-    mask = broadcast_in_dim(goes_on, shape=aval.shape, dimensions=())
-    return exactly(select(mask, nan, x), aval)
+    one = aval.dtype.type(1)
+    factor = select(goes_on, aval.dtype.type(np.nan), one)
+    return exactly(mul(x, broadcast_in_dim(factor, shape=aval.shape, dimensions=())), aval)
 
 
 def run(app: Repetition) -> Values:

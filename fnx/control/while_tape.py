@@ -19,6 +19,7 @@ from fnx.control.derived import derived
 from fnx.control.is_known import is_known
 from fnx.control.scan_linear import LinearizedScan, forward_of, linear_of, linearize_scan
 from fnx.control.scan_parts import Application, Values, filled_in
+from fnx.control.stepwise import has_unbounded_loop, split_step
 from fnx.control.while_forward import jvp_while, sort_duals
 from fnx.control.while_parts import Repetition, While
 from fnx.core.avals import Aval
@@ -48,9 +49,13 @@ def split_while(
         run: applies a while loop.
         run_scan: applies a scan.
     """
+    are_known = all(is_known(x) for x in primals)
+    has_ys = len(loop.body.outputs) > loop.num_carry
+    if are_known and not has_ys and has_unbounded_loop(loop.body):
+        return _step_by_step(loop, primals, tangents)
     if loop.max_steps is not None:
         return _Tape(loop, primals, tangents, run, run_scan).bounded(loop.max_steps)
-    if all(is_known(x) for x in primals):
+    if are_known:
         return _Tape(loop, primals, tangents, run, run_scan).growing()
     outs = run(Repetition(loop, *loop.inputs(primals)))
     app, active = jvp_while(loop, primals, tangents)
@@ -64,6 +69,18 @@ def _without_effects(loop: While) -> While:
         return loop
     cond, body = (dce_jaxpr(x, keep_effects=False) for x in (loop.cond, loop.body))
     return replace(loop, cond=cond, body=body)
+
+
+def _step_by_step(loop: While, primals: Values, tangents: Values) -> tuple[Values, Values]:
+    """The loop in Python; see `fnx.control.stepwise`."""
+    cond_consts, consts, carry = loop.inputs(primals)
+    _, dconsts, dcarry = loop.inputs(tangents)
+    done = 0
+    while done != loop.max_steps and bool(evaluate(loop.cond, *cond_consts, *carry)[0]):
+        done += 1
+        outs, dcarry = split_step(loop.body, [*consts, *carry], [*dconsts, *dcarry])
+        carry = list(outs)
+    return tuple(carry), tuple(dcarry)
 
 
 class _Tape:

@@ -85,7 +85,9 @@ class _Sharing:
         source, target = move.source.root(), move.target.root()
         # The target begins where the source ends, or the source began after it (in a branch).
         apart = target.first >= source.last or source.first > target.first
-        if source.heir is None and apart and is_free(source, target, move.position):
+        if source.heir is not None:  # an outer loop's state, and an inner loop that goes on with it
+            apart = source.heir.root() is target and target.heir is not None
+        if apart and is_free(source, target, move.position):
             take_over(source, target)
 
     def run(self, run: Run) -> None:

@@ -238,10 +238,14 @@ class _Tracer:
                 spare = self.new(result.type)
                 moves.append(Move(source, spare, result.type, self.position))
                 source = spare
-            elif source.place == "arena" and source.heir is None and source.first > state.first:
+            elif self.may_inherit(source) and source.first > state.first:
                 state.heir = source
             late.append(Move(source, state, result.type, self.position))
         return moves + late
+
+    def may_inherit(self, source: Storage) -> bool:
+        """Whether a storage may be the next state: no one's else, or that of a loop inside."""
+        return source.place == "arena" and (source.heir is None or source not in self.looping)
 
     def branches(self, instr: Instruction, steps: list[SymbolicStep]) -> None:
         """A ``case``."""

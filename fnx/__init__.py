@@ -11,6 +11,7 @@ from fnx import debug as debug
 from fnx import numpy as numpy
 from fnx import tree as tree
 from fnx.api import checkpoint as checkpoint
+from fnx.api import checkpoint_name as checkpoint_name
 from fnx.api import custom_jvp as custom_jvp
 from fnx.api import custom_vjp as custom_vjp
 from fnx.api import eval_shape as eval_shape
@@ -27,6 +28,8 @@ from fnx.api import pure_callback as pure_callback
 from fnx.api import value_and_grad as value_and_grad
 from fnx.api import vjp as vjp
 from fnx.api import vmap as vmap
+from fnx.control import checkpoint_policies as checkpoint_policies
+from fnx.control.checkpoint import remat as remat
 from fnx.core.array import Array as Array
 from fnx.core.attributes import no_function as _no_function
 from fnx.core.avals import ShapeDtypeStruct as ShapeDtypeStruct

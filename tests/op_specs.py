@@ -437,6 +437,10 @@ def _draw_concatenate(d: Draw) -> Case:
     return Case(tuple(args), {"dimension": dimension})
 
 
+def _draw_barrier(d: Draw) -> Case:
+    return Case(tuple(d.array(d.shape()) for _ in range(2)), {})
+
+
 def _draw_reverse(d: Draw) -> Case:
     x = d.array(d.shape())
     return Case((x,), {"dimensions": d.axes(x.ndim)})
@@ -462,6 +466,12 @@ _STRUCTURE = (
     OpSpec("reshape", _draw_reshape, lambda x, shape: x.reshape(shape), **_linear),
     OpSpec("transpose", _draw_transpose, _permuted, **_linear),
     OpSpec("slice", _draw_slice, _strided, **_linear),
+    OpSpec(
+        "name", lambda d: Case((d.array(d.shape()),), {"name": "x"}), lambda x, name: x, **_linear
+    ),
+    OpSpec(
+        "optimization_barrier", _draw_barrier, lambda *xs: xs, ALL_DTYPES, wrt=(0, 1)
+    ),
     OpSpec("reverse", _draw_reverse, lambda x, dimensions: np.flip(x, dimensions), **_linear),
     OpSpec(
         "pad", _draw_pad, _pad_reference, ALL_DTYPES, wrt=(0, 1), linear=((0, 1), (0,), (1,))

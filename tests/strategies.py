@@ -52,8 +52,8 @@ class Options:
     smooth: bool = False
     wide: bool = False
     wrappers: tuple[str, ...] = (
-        "plain", "jit", "checkpoint", "cond", "custom_jvp", "custom_vjp",
-        "scan", "fori", "while", "nested",
+        "plain", "jit", "checkpoint", "checkpoint with a policy", "cond", "custom_jvp",
+        "custom_vjp", "scan", "fori", "while", "nested",
     )  # fmt: skip
     dtypes: tuple[np.dtype, ...] = ()
 

@@ -21,6 +21,7 @@ from fnx.core.primitive import NotDifferentiable, NotLinear
 from fnx.core.trace import Tracer, bind, trace
 from fnx.errors import DerivativeError, FnxTypeError
 from fnx.transforms.dce import dce_jaxpr
+from fnx.transforms.unknown import unknown_outputs
 from fnx.transforms.zeros import is_differentiable
 
 _INSTEAD = (
@@ -44,7 +45,7 @@ def check_linear(what: str, jaxpr: Jaxpr, linear: Sequence[bool]) -> None:
     for eqn in jaxpr.eqns:
         marks = [a in unknown for a in eqn.inputs]
         if any(marks):
-            unknown.update(eqn.outputs)
+            unknown.update(unknown_outputs(eqn, marks))
             _check_eqn(what, eqn, marks, known)
         elif eqn.primitive.split is None and all(_is_concrete(a, known) for a in eqn.inputs):
             values = tuple([_value(a, known) for a in eqn.inputs])

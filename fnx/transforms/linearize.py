@@ -22,6 +22,7 @@ from fnx.core.primitive import NotDifferentiable, Primitive
 from fnx.core.trace import Trace, Values, bind, trace, trace_of
 from fnx.transforms.dce import dce_jaxpr
 from fnx.transforms.jvp import Flat, dual, jvp_rule, split_duals
+from fnx.transforms.unknown import unknown_outputs
 from fnx.transforms.zeros import drop_nonfloat, instantiate
 
 
@@ -120,9 +121,10 @@ def hides_linear(eqns: Sequence[Eqn], known: set[Var]) -> bool:
     known = set(known)
     for eqn in eqns:
         are_known = [type(a) is Literal or a in known for a in eqn.inputs]
-        if all(are_known):
-            known.update(eqn.outputs)
-        elif any(are_known) and eqn.outputs and eqn.primitive.split is not None:
+        unknown = unknown_outputs(eqn, [not is_known for is_known in are_known])
+        known.update(v for v in eqn.outputs if v not in unknown)
+        is_mixed = any(are_known) and not all(are_known)
+        if is_mixed and eqn.outputs and eqn.primitive.split is not None:
             return True
     return False
 

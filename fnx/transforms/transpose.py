@@ -24,6 +24,7 @@ from fnx.transforms.masks import (
     pull_masks,
     read_masks,
 )
+from fnx.transforms.unknown import unknown_outputs
 from fnx.transforms.zeros import instantiate
 
 
@@ -100,7 +101,11 @@ def _run_known(jaxpr: Jaxpr, unknown: set[Var], env: dict[Var, Any]) -> list[Eqn
     linear_eqns = []
     for eqn in jaxpr.eqns:
         if not unknown.isdisjoint(eqn.inputs):
-            unknown.update(eqn.outputs)
+            found = unknown_outputs(eqn, [a in unknown for a in eqn.inputs])
+            if len(found) < len(eqn.outputs):  # a barrier's results are its operands
+                pairs = zip(eqn.outputs, eqn.inputs, strict=True)
+                env.update({v: _read(env, a) for v, a in pairs if v not in found})
+            unknown.update(found)
             linear_eqns.append(eqn)
             continue
         token = inherit(eqn.source)

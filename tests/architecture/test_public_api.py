@@ -23,6 +23,7 @@ NAMES = [
     "eval_shape", "get_threads", "grad", "hessian", "io_callback", "jacfwd", "jacrev", "jit", "jvp",
     "lax", "linear_transpose", "linearize", "make_jaxpr", "nn", "numpy", "optim", "pure_callback",
     "random", "set_threads", "tree", "value_and_grad", "vjp", "vmap",
+    "checkpoint_name", "checkpoint_policies", "remat",
 ]  # fmt: skip
 
 COMPILER_NAMES = [

@@ -119,6 +119,13 @@ class TreeError(FnxValueError):
     """
 
 
+class UnboundAxisError(FnxError, NameError):
+    """A collective over an axis that no enclosing `vmap` has given this name to.
+
+    Example: ``fnx.vmap(lambda x: fnx.lax.psum(x, "j"), axis_name="i")(x)``.
+    """
+
+
 class VerifyError(FnxError, AssertionError):
     """A program breaks an invariant of its IR: a bug in whatever made the program."""
 

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 from fnx import tree
 from fnx.api.arguments import F
 from fnx.core.flatten import FlatFunction, as_aval
 from fnx.core.ir import Jaxpr
-from fnx.core.trace import trace
+from fnx.core.named_axes import NamedSize
+from fnx.core.trace import Trace, trace
 
 
-def make_jaxpr(f: F, static_argnums: int | Sequence[int] = (), return_shape: bool = False) -> F:
+def make_jaxpr(
+    f: F,
+    static_argnums: int | Sequence[int] = (),
+    axis_env: Sequence[tuple[Hashable, int]] = (),
+    return_shape: bool = False,
+) -> F:
     """A function of the same arguments that returns the jaxpr of ``f``.
 
     Args:
         f: what to trace; its arguments can be arrays, numbers, or `ShapeDtypeStruct`
             objects.
         static_argnums: positional arguments that are given to ``f`` as they are.
+        axis_env: names and sizes of axes that ``f`` may use in collectives, the outermost first.
         return_shape: return ``(jaxpr, shapes)``, with `eval_shape`'s result.
 
     >>> print(make_jaxpr(lambda x: x * 2.0)(1.0))
@@ -29,7 +37,10 @@ def make_jaxpr(f: F, static_argnums: int | Sequence[int] = (), return_shape: boo
 
     @functools.wraps(f, updated=())
     def jaxpr_of(*args: Any, **kwargs: Any) -> Any:
-        jaxpr, flat = _trace(f, args, kwargs, {i % len(args) for i in static})
+        with contextlib.ExitStack() as scope:
+            for name, size in axis_env:
+                scope.enter_context(Trace(stage_all=False, axis=NamedSize(size, name)))
+            jaxpr, flat = _trace(f, args, kwargs, {i % len(args) for i in static})
         if not return_shape:
             return jaxpr
         assert flat.out_tree is not None

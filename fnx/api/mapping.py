@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 from fnx import tree
 from fnx.api.arguments import F, out_of
 from fnx.core.flatten import FlatFunction, as_value, name_of
+from fnx.core.named_axes import NamedSize
 from fnx.core.sources import user_source
 from fnx.errors import AxisError
 from fnx.transforms.vmap import Axis, place_axis, vmap_flat
@@ -19,7 +20,13 @@ _IN_AXES = (
 )
 
 
-def vmap(f: F, in_axes: Any = 0, out_axes: Any = 0, axis_size: int | None = None) -> F:
+def vmap(
+    f: F,
+    in_axes: Any = 0,
+    out_axes: Any = 0,
+    axis_name: Hashable = None,
+    axis_size: int | None = None,
+) -> F:
     """A function that maps ``f`` over an axis of its arguments: each operation gets a batch axis.
 
     Args:
@@ -27,6 +34,7 @@ def vmap(f: F, in_axes: Any = 0, out_axes: Any = 0, axis_size: int | None = None
         in_axes: the axis to map of each argument, None for those that are not mapped; a prefix of
             ``args``.
         out_axes: where results get the axis; None for results that are the same for all elements.
+        axis_name: what collectives inside of ``f``, such as `fnx.lax.psum`, call the axis.
         axis_size: number of elements; needed only if nothing is mapped.
 
     Raises:
@@ -47,6 +55,8 @@ def vmap(f: F, in_axes: Any = 0, out_axes: Any = 0, axis_size: int | None = None
             for i, (x, a) in enumerate(zip(values, axes, strict=True))
         ]
         size = _size(f, args, kwargs, values, axes, axis_size)
+        if axis_name is not None:
+            size = NamedSize(size, axis_name)
         flat = FlatFunction(f, in_tree)
         outs, placed = vmap_flat(flat, values, axes, size)
         wanted = _spread(out_axes, flat.out_tree, "vmap: out_axes")

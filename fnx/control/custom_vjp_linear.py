@@ -9,13 +9,15 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from fnx.control.body import Values
 from fnx.control.call import lower_eqns
+from fnx.core.array import as_buffer
 from fnx.core.avals import Aval
-from fnx.core.flatten import trace_closed
 from fnx.core.ir import Jaxpr
 from fnx.core.primitive import Linear, Primitive
-from fnx.core.trace import trace
+from fnx.core.trace import has_tracers, trace
 from fnx.transforms.jvp import jvp_flat
 from fnx.transforms.linearize import linearize_flat, split_by_jvp
 from fnx.transforms.transpose import transpose_flat
@@ -112,11 +114,12 @@ def _linear_batch(
 
 def _linear_lower(b: Any, *operands: Any, **params: Any) -> Values:
     tangent_avals = [aval for aval in params["in_avals"] if is_differentiable(aval)]
-    jaxpr, consts = trace_closed(
-        functools.partial(_push, **params), [*params["residual_avals"], *tangent_avals]
-    )
-    assert not consts, "a backward rule in a compiled program closes over no values"
-    return tuple(lower_eqns(b, jaxpr, (), operands))
+    avals = [*params["residual_avals"], *tangent_avals]
+    jaxpr = trace(functools.partial(_push, **params), avals)
+    values = [value for _, value in jaxpr.consts]
+    assert not has_tracers(values), "a backward rule in a compiled program closes over no tracers"
+    consts = [b.constant(np.asarray(as_buffer(value))) for value in values]
+    return tuple(lower_eqns(b, jaxpr, consts, operands))
 
 
 custom_vjp_linear_p = Primitive(

@@ -9,6 +9,7 @@ from collections.abc import Callable, Hashable
 from typing import TypeVar
 
 from fnx.core.ir import Jaxpr
+from fnx.core.named_axes import NamedSize, name_of_axis
 from fnx.core.trace import has_tracers
 
 T = TypeVar("T")
@@ -24,6 +25,8 @@ def derived(jaxpr: Jaxpr, key: Hashable, make: Callable[[], T]) -> T:
             that closes over them) is not remembered.
     """
     known = jaxpr.memo
+    if isinstance(key, tuple):  # a named size equals one without a name
+        key = (*key, *[name_of_axis(part) for part in key if type(part) is NamedSize])
     if key in known:
         return known[key]
     result = make()

@@ -29,6 +29,11 @@ dce
     Optional: ``dce(eqn, used) -> eqn``, the equation without what only results that are not
     ``used`` need.
 
+collect
+    Collectives only: ``collect(inputs, axes, size, **params)``, as ``batch``, is the rule of the
+    `vmap` whose axis is called ``params["axis_name"]``; ``batch`` is that of all others. No operand
+    need be mapped.
+
 Rules call operations (``mul(t, cos(x))``), never infix operators, so that ``fnx.ops`` does not
 depend on ``fnx.numpy``.
 
@@ -82,6 +87,7 @@ class Primitive:
     batch: Callable[..., tuple[tuple[Any, ...], tuple[int | None, ...]]]
     lower: Callable[..., tuple[Any, ...]]
     split: Callable[..., tuple[tuple[Any, ...], tuple[Any, ...]]] | None = None
+    collect: Callable[..., tuple[tuple[Any, ...], tuple[int | None, ...]]] | None = None
     carries_masks: bool = False
     pointwise: bool = False
     dce: Callable[..., Any] | None = None

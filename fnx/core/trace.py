@@ -9,7 +9,7 @@ everything, as `jit` does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from contextvars import ContextVar, Token
 from typing import Any
 
@@ -21,6 +21,7 @@ from fnx.core.avals import Aval
 from fnx.core.eager import aval_of, bind_eagerly, not_a_value
 from fnx.core.infer import infer
 from fnx.core.ir import Atom, Eqn, Jaxpr, Literal, Var
+from fnx.core.named_axes import NamedSize, is_claimed
 from fnx.core.primitive import Primitive
 from fnx.core.sources import current_source, disinherit, inherit
 from fnx.core.tracer import Tracer as Tracer
@@ -52,6 +53,17 @@ def current_trace() -> Trace | None:
     return _current.get()
 
 
+def axes_in_scope() -> dict[Hashable, int]:
+    """The named axes that are being mapped here, and their sizes; the innermost first."""
+    found: dict[Hashable, int] = {}
+    trace = _current.get()
+    while trace is not None:
+        if trace.axis is not None:
+            found.setdefault(trace.axis.name, int(trace.axis))
+        trace = trace.parent
+    return found
+
+
 def trace_of(args: Sequence[Any]) -> Trace | None:
     """The trace that would process an operation on these arguments; None if it would run now."""
     trace = _current.get()
@@ -67,11 +79,14 @@ class Trace:
         stage_all: whether operations on none of its tracers belong to it too (as under `jit`).
         interpret: for an interpreting trace: ``interpret(trace, primitive, args, params)`` returns
             the results, and runs with the enclosing trace current. None for a recording trace.
+        axis: the size of the axis that is mapped, if it has a name: collectives over it belong to
+            this trace, whatever their operands.
     """
 
     __slots__ = (
         "_const_vars",
         "_token",
+        "axis",
         "consts",
         "eqns",
         "inputs",
@@ -81,10 +96,17 @@ class Trace:
         "stage_all",
     )
 
-    def __init__(self, *, stage_all: bool, interpret: Interpret | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        stage_all: bool,
+        interpret: Interpret | None = None,
+        axis: NamedSize | None = None,
+    ) -> None:
         self.parent = _current.get()
         self.stage_all = stage_all
         self.interpret = interpret
+        self.axis = axis
         self.open = True
         self.inputs: list[Var] = []
         self.eqns: list[Eqn] = []
@@ -123,7 +145,9 @@ class Trace:
     def bind(self, primitive: Primitive, args: Values, params: dict[str, Any]) -> Values:
         """Apply a primitive in this trace, or forward it to the enclosing one."""
         if not self.stage_all and not self.owns_any(args):
-            return _bind_in(self.parent, primitive, args, params)
+            axis = self.axis
+            if axis is None or not is_claimed(primitive, params, axis.name):
+                return _bind_in(self.parent, primitive, args, params)
         if self.interpret is None:
             return self._record(primitive, args, params)
         token = _current.set(self.parent)

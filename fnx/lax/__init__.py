@@ -14,6 +14,18 @@ from fnx.control.map import map as map
 from fnx.control.scan import scan as scan
 from fnx.control.while_loop import while_loop as while_loop
 from fnx.core.tracebacks import publish as _publish
+from fnx.lax.collectives import all_gather as all_gather
+from fnx.lax.collectives import all_to_all as all_to_all
+from fnx.lax.collectives import axis_index as axis_index
+from fnx.lax.collectives import axis_size as axis_size
+from fnx.lax.collectives import pbroadcast as pbroadcast
+from fnx.lax.collectives import pmax as pmax
+from fnx.lax.collectives import pmean as pmean
+from fnx.lax.collectives import pmin as pmin
+from fnx.lax.collectives import ppermute as ppermute
+from fnx.lax.collectives import pshuffle as pshuffle
+from fnx.lax.collectives import psum as psum
+from fnx.lax.collectives import psum_scatter as psum_scatter
 from fnx.lax.contraction import batch_matmul as batch_matmul
 from fnx.lax.contraction import dot as dot
 from fnx.lax.contraction import dot_general as dot_general
@@ -43,6 +55,7 @@ from fnx.lax.layout import reshape as reshape
 from fnx.lax.layout import rev as rev
 from fnx.lax.layout import squeeze as squeeze
 from fnx.lax.layout import transpose as transpose
+from fnx.lax.markers import optimization_barrier as optimization_barrier
 from fnx.lax.reductions import argmax as argmax
 from fnx.lax.reductions import argmin as argmin
 from fnx.lax.reductions import cummax as cummax

@@ -21,7 +21,7 @@ from fnx.core.eager import as_array, aval_of, is_value
 from fnx.core.flatten import FlatFunction, as_value, name_of, trace_closed
 from fnx.core.ir import Jaxpr
 from fnx.core.sources import user_source
-from fnx.core.trace import current_trace, has_tracers
+from fnx.core.trace import axes_in_scope, current_trace, has_tracers
 from fnx.core.tracebacks import boundary, trim
 from fnx.errors import FnxTypeError, did_you_mean
 from fnx.lowering.compiled import MISS, Compiled, compile_jaxpr
@@ -194,7 +194,8 @@ class Jitted:
             if not is_value(leaf):
                 raise self._not_an_array(len(args), moving, named, i)
         avals = tuple([aval_of(x) for x in leaves])
-        key = (in_tree, avals, len(args), tuple([(n, static_key(x)) for n, x in statics]))
+        named_statics = tuple([(n, static_key(x)) for n, x in statics])
+        key = (in_tree, avals, len(args), named_statics, tuple(axes_in_scope().items()))
         try:
             hash(key)
         except TypeError:

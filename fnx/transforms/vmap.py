@@ -17,6 +17,7 @@ from fnx.core.avals import Aval
 from fnx.core.eager import aval_of
 from fnx.core.evaluate import evaluate
 from fnx.core.ir import Jaxpr
+from fnx.core.named_axes import NamedSize, name_of_axis
 from fnx.core.primitive import Primitive
 from fnx.core.sources import current_source, user_source
 from fnx.core.trace import Trace, Tracer, Values, trace
@@ -36,13 +37,14 @@ def vmap_flat(
         f: flat arguments to a flat sequence of results.
         args: the batches, and values that are not mapped.
         axes: for each argument its batch axis, or None.
-        size: the size of the batch.
+        size: the size of the batch; a `NamedSize`, if the axis has a name.
 
     Returns:
         The results, and where each has its batch axis; None if it is the same for the whole batch.
     """
     interpret = functools.partial(_interpret, size)
-    with Trace(stage_all=False, interpret=interpret) as t:
+    named = size if type(size) is NamedSize else None
+    with Trace(stage_all=False, interpret=interpret, axis=named) as t:
         outs = f(*[_element(t, x, axis) for x, axis in zip(args, axes, strict=True)])
         batches = [x._payload if t.owns(x) else (x, None) for x in outs]
     return [x for x, _ in batches], [axis for _, axis in batches]
@@ -72,7 +74,10 @@ def _interpret(
     own = [type(x) is Tracer and x._trace is t for x in args]
     inputs = tuple([x._payload[0] if mine else x for x, mine in zip(args, own, strict=True)])
     axes = tuple([x._payload[1] if mine else None for x, mine in zip(args, own, strict=True)])
-    outs, out_axes = primitive.batch(inputs, axes, size, **params)
+    if primitive.collect is not None and params["axis_name"] == name_of_axis(size):
+        outs, out_axes = primitive.collect(inputs, axes, size, **params)
+    else:
+        outs, out_axes = primitive.batch(inputs, axes, size, **params)
     return tuple([_element(t, x, axis) for x, axis in zip(outs, out_axes, strict=True)])
 
 

@@ -30,6 +30,7 @@ _ARITHMETIC, _LAYOUT = "fnx/ops/arithmetic.py", "fnx/ops/layout.py"
 _SLICING, _INDEXING = "fnx/ops/slicing.py", "fnx/ops/indexing.py"
 _CONTRACTION, _COMPARISON = "fnx/ops/contraction.py", "fnx/ops/comparison.py"
 _ALGEBRAIC, _RESHAPES = "fnx_xla_lite/passes/algebraic.py", "fnx_xla_lite/passes/reshapes.py"
+_COLLECTIVES = "fnx/ops/collectives.py"
 _EMIT_LOOPS = "fnx_xla_lite/backends/cpu/emit_loops.py"
 _EMIT_MEMORY = "fnx_xla_lite/backends/cpu/emit_memory.py"
 _CPU_SCALAR = "fnx_xla_lite/backends/cpu/scalar.py"
@@ -203,11 +204,55 @@ BUGS = (
         "    given", ("mul",),
     ),
     Bug(
-        "transform", "checkpoint's backward half forgets which results were active",
+        "transform", "checkpoint hands its linear half the residuals in the wrong order",
         "fnx/control/checkpoint.py",
-        "used = [ct for ct, is_used in zip(full, out_active, strict=True) if is_used]",
-        "used = [ct for ct, is_used in zip(full[::-1], out_active, strict=True) if is_used]",
-        ("sin", "exp", "mul", "add"),
+        "residuals = [known[place] for place in parts.kept]",
+        "residuals = [known[place] for place in parts.kept[::-1]]", ("mul", "div"),
+    ),
+    Bug(
+        "transform", "checkpoint keeps a result in place of the value that the policy chose",
+        "fnx/control/checkpoint_cut.py",
+        "list(enumerate((*operands, *outs, *extra)))",
+        "list(enumerate((*operands, *extra, *outs)))",
+        ("sin", "exp", "mul"),
+    ),
+    Bug(
+        "transform", "checkpoint pairs cotangents with the wrong results",
+        "fnx/control/checkpoint.py",
+        "[next(found) if is_active else None for is_active in parts.active]",
+        "[next(found) if is_active else None for is_active in parts.active[::-1]]",
+        ("sin", "mul"),
+    ),
+    Bug(
+        "transpose", "psum hands each element its own cotangent only", _COLLECTIVES,
+        "[None if ct is None else bind(psum_p, ct, **params)[0] for ct in cts]", "[*cts]",
+    ),
+    Bug(
+        "batch", "psum of what is not mapped forgets the size of the axis", _COLLECTIVES,
+        "return (_times(inputs[0], size),), (None,)\n    return (reduce_sum",
+        "return inputs, (None,)\n    return (reduce_sum",
+    ),
+    Bug(
+        "batch", "psum_scatter scatters the mapped axis", _COLLECTIVES,
+        "return (total,), (dimension,)", "return (total,), (0,)",
+    ),
+    Bug(
+        "batch", "all_to_all under another axis exchanges the wrong ones", _COLLECTIVES,
+        "split=split + 1, concat=concat + 1, **params", "split=split + 1, concat=concat, **params",
+    ),
+    Bug(
+        "transpose", "ppermute's cotangents go on in the same direction", _COLLECTIVES,
+        "back = tuple([(target, source) for source, target in perm])", "back = perm",
+    ),
+    Bug(
+        "jvp", "pmax shares its tangent without counting who is largest", _COLLECTIVES,
+        "total = bind(psum_p, select(chosen, t, 0), **params)[0]",
+        "total = bind(psum_p, t, **params)[0]",
+    ),
+    Bug(
+        "transform", "a collective of what is not mapped goes to the enclosing trace",
+        "fnx/core/named_axes.py",
+        'return params["axis_name"] == name', "return False",
     ),
     # Lowering
     Bug(

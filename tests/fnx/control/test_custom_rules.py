@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import fnx
 from fnx.api import grad, hessian, jacfwd, jacrev, jvp, linearize, make_jaxpr, vjp, vmap
 from fnx.control.checkpoint import checkpoint
 from fnx.control.custom_jvp import custom_jvp
@@ -298,3 +299,11 @@ def test_integer_results_of_checkpoint():
     close(grad(lambda x: total(f(x)[0]))(X), 2 * X)
     assert type(f(X)[1]) is Array
     assert reduce_sum(f(X)[1], axes=(0,)).dtype == np.int32
+
+
+def test_a_backward_rule_with_constants_is_compiled_in_forward_mode():
+    f = custom_vjp(lambda x: mul(x, X))
+    f.defvjp(lambda x: (mul(x, X), None), lambda _, ct: (mul(ct, X),))
+    tangent = lambda x: fnx.jvp(f, (x,), (x,))[1]
+    close(fnx.jit(tangent)(Array(X)), X * X)
+    close(fnx.jit(fnx.hessian(lambda x: total(mul(f(x), f(x)))))(Array(X)), np.diag(2 * X * X))

@@ -37,6 +37,7 @@ from fnx.core.tracebacks import boundary as _boundary
 from fnx.core.tracebacks import publish as _publish
 
 if TYPE_CHECKING:
+    from fnx import checkify as checkify
     from fnx import data as data
     from fnx import lax as lax
     from fnx import nn as nn
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _LATER = {
+    "checkify": "fnx.checkify",
     "data": "fnx.data",
     "lax": "fnx.lax",
     "nn": "fnx.nn",

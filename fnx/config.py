@@ -15,10 +15,12 @@ class Config:
 
     Attributes:
         check: verify every jaxpr that is traced or made by a transform (``FNX_CHECK=1``).
+        checks: the checks with which `jit` compiles by default (``FNX_CHECKS=nan,index``).
         traceback: ``"full"`` shows our frames in tracebacks too (``FNX_TRACEBACK=full``).
     """
 
     check: bool
+    checks: str = ""
     traceback: str = ""
 
 
@@ -26,10 +28,11 @@ def read(environment: Mapping[str, str]) -> Config:
     """The flags as an environment has them.
 
     >>> read({"FNX_CHECK": "1"})
-    Config(check=True, traceback='')
+    Config(check=True, checks='', traceback='')
     """
     return Config(
         check=environment.get("FNX_CHECK", "").lower() not in _FALSE,
+        checks=environment.get("FNX_CHECKS", ""),
         traceback=environment.get("FNX_TRACEBACK", "").lower(),
     )
 

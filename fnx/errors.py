@@ -134,6 +134,56 @@ class ParseError(FnxValueError):
     """Text that is no program of ours."""
 
 
+class CheckError(FnxError):
+    """A check of a sanitiser build, or of `fnx.checkify`, failed while a program ran.
+
+    Attributes:
+        kind: the name of the check: "nan", "overflow", "index", "div" or "user".
+        primitive: the operation that failed.
+        index: the element of its result (for "index", of its indices), as a tuple.
+        operands: the operands at that element, where that has a meaning.
+        iterations: in loops, the numbers of the iterations, the outermost first.
+    """
+
+    kind: str = ""
+    primitive: str = ""
+    index: tuple[int, ...] = ()
+    operands: tuple[object, ...] = ()
+    iterations: tuple[int, ...] = ()
+
+
+class NanError(CheckError, FloatingPointError):
+    """A NaN came out of operands without one.
+
+    Example: ``fnx.jit(fnx.numpy.log, check="nan")(-1.0)``.
+    """
+
+
+class OverflowCheckError(CheckError, OverflowError):
+    """A result does not fit in its dtype.
+
+    Example: ``fnx.jit(lambda x: x * x, check="overflow")(100_000)``.
+    """
+
+
+class IndexCheckError(CheckError, IndexError):
+    """An index that was computed lies outside of the array.
+
+    Example: ``fnx.jit(lambda x, i: x[i], check="index")(fnx.numpy.ones(3), 5)``.
+    """
+
+
+class DivisionCheckError(CheckError, ZeroDivisionError):
+    """A division by zero.
+
+    Example: ``fnx.jit(lambda x: 1.0 / x, check="div")(0.0)``.
+    """
+
+
+class AssertionCheckError(CheckError, ValueError):
+    """What `fnx.checkify.check` asserts is not so."""
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A question that names the nearest of the known names; empty if none is near.
 

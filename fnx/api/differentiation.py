@@ -22,7 +22,7 @@ from fnx.core.eager import aval_of
 from fnx.core.evaluate import evaluate
 from fnx.core.flatten import FlatFunction, as_value, name_of
 from fnx.core.ir import Jaxpr
-from fnx.core.sources import user_source
+from fnx.core.sources import always_asked_for, asked_for, user_source
 from fnx.errors import FnxTypeError, GradTypeError
 from fnx.transforms.jvp import jvp_flat
 from fnx.transforms.linearize import linearize_flat
@@ -69,6 +69,7 @@ def value_and_grad(f: F, argnums: Argnums = 0, has_aux: bool = False, allow_int:
     """
 
     @functools.wraps(f, updated=())
+    @always_asked_for(user_source())
     def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
         function = WithAux(f) if has_aux else f
         chosen = Chosen(function, argnums, args, kwargs)
@@ -147,14 +148,17 @@ def vjp(f: F, *primals: Any, has_aux: bool = False) -> Any:
     values = [as_value(x) for x in leaves]
     avals = [x.aval for x in values]
     flat = FlatFunction(function, in_tree)
-    outs, linear, active = linearize_flat(flat, values, [is_differentiable(a) for a in avals])
+    asked = user_source()
+    with asked_for(asked):
+        outs, linear, active = linearize_flat(flat, values, [is_differentiable(a) for a in avals])
     out_tree, out_avals = flat.out_tree, [aval_of(y) for y in outs]
 
     def pull_back_tree(ct: Any) -> Any:
         """Cotangents of the arguments, as a tuple."""
         cts = matching_leaves("vjp: a cotangent", ct, out_tree, out_avals)
         given = [x for x, is_active in zip(cts, active, strict=True) if is_active]
-        return tree.unflatten(in_tree, _pull(linear, avals, given))[0]
+        with asked_for(asked):
+            return tree.unflatten(in_tree, _pull(linear, avals, given))[0]
 
     out = out_of(flat, outs)
     return (out, pull_back_tree, function.result()) if has_aux else (out, pull_back_tree)
@@ -189,7 +193,8 @@ def jvp(f: F, primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = F
         "jvp: a tangent", tuple(tangents), in_tree.children[0], [x.aval for x in values]
     )
     flat = FlatFunction(function, in_tree)
-    outs, out_tangents = jvp_flat(flat, values, directions)
+    with asked_for(user_source()):
+        outs, out_tangents = jvp_flat(flat, values, directions)
     out_tangents = [instantiate(dy, aval_of(y)) for y, dy in zip(outs, out_tangents, strict=True)]
     result = (out_of(flat, outs), out_of(flat, out_tangents))
     return (*result, function.result()) if has_aux else result
@@ -213,7 +218,8 @@ def linearize(f: F, *primals: Any, has_aux: bool = False) -> Any:
     values = [as_value(x) for x in leaves]
     avals = [x.aval for x in values]
     flat = FlatFunction(function, in_tree)
-    outs, linear, active = linearize_flat(flat, values, [is_differentiable(a) for a in avals])
+    with asked_for(user_source()):
+        outs, linear, active = linearize_flat(flat, values, [is_differentiable(a) for a in avals])
     out_avals = [aval_of(y) for y in outs]
 
     def f_jvp(*tangents: Any) -> Any:

@@ -15,7 +15,7 @@ from fnx.core.avals import Aval
 from fnx.core.eager import aval_of
 from fnx.core.evaluate import evaluate
 from fnx.core.ir import Jaxpr
-from fnx.core.sources import user_source
+from fnx.core.sources import always_asked_for, user_source
 from fnx.errors import GradTypeError
 from fnx.ops.layout import reshape
 from fnx.transforms.linearize import linearize_flat
@@ -71,6 +71,7 @@ def _jacobian(
     f: F, what: str, argnums: Argnums, has_aux: bool, blocks_of: Callable[..., Rows]
 ) -> F:
     @functools.wraps(f, updated=())
+    @always_asked_for(user_source())
     def jacobian(*args: Any, **kwargs: Any) -> Any:
         function = WithAux(f) if has_aux else f
         chosen = Chosen(function, argnums, args, kwargs)

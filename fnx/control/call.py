@@ -17,6 +17,7 @@ from fnx.core.evaluate import evaluate
 from fnx.core.flatten import close
 from fnx.core.ir import Atom, Jaxpr, Literal, Var
 from fnx.core.primitive import Linear, Primitive
+from fnx.core.sources import disinherit, inherit
 from fnx.core.trace import bind, current_trace
 from fnx.errors import FnxTypeError
 from fnx.transforms.jvp import jvp_jaxpr
@@ -26,13 +27,16 @@ from fnx.transforms.transpose import TransposedJaxpr, transpose_jaxpr
 from fnx.transforms.vmap import vmap_jaxpr
 
 Values = tuple[Any, ...]
-Compiler = Callable[[Jaxpr, str, tuple[bool, ...]], Callable[..., Sequence[Any]]]
+Checks = tuple[str, ...]
+Compiler = Callable[..., Callable[..., Sequence[Any]]]
 
 _compiler: list[Compiler] = []  # at most one; control stands below the compiler, so it is handed in
 
 
 def set_compiler(compiler: Compiler | None) -> None:
     """Hand in what compiles: ``compiler(jaxpr, name, donated)`` returns a function of buffers.
+
+    Functions with checks are compiled by ``compiler(jaxpr, name, donated, check)``.
 
     It remembers what it has compiled, by the jaxpr's identity. None: jaxprs are evaluated.
     """
@@ -50,7 +54,12 @@ def run_compiled(jaxpr: Jaxpr, name: str, buffers: Sequence[Any]) -> Values:
 
 
 def call(
-    jaxpr: Jaxpr, *args: Any, name: str, donated: Sequence[bool] | None = None, inline: bool = False
+    jaxpr: Jaxpr,
+    *args: Any,
+    name: str,
+    donated: Sequence[bool] | None = None,
+    inline: bool = False,
+    check: Checks = (),
 ) -> Values:
     """Call a closed jaxpr as a unit.
 
@@ -61,20 +70,22 @@ def call(
         donated: which arguments' buffers may be overwritten; none, if not given.
         inline: whether to bind the equations one by one in the current trace instead, if there is
             one.
+        check: names of the checks of a sanitiser build; with any, nothing is inlined.
     """
     assert not jaxpr.consts, "constants must be hoisted: see fnx.core.flatten.close"
-    if inline and current_trace() is not None:
+    if inline and not check and current_trace() is not None:
         return evaluate(jaxpr, *args)
     marks = (False,) * len(args) if donated is None else tuple(donated)
-    return bind(jit_p, *args, jaxpr=jaxpr, name=name, donated=marks, inline=inline)
+    params: dict[str, Any] = {"check": check} if check else {}
+    return bind(jit_p, *args, jaxpr=jaxpr, name=name, donated=marks, inline=inline, **params)
 
 
 def _call_like(
-    kind: str, name: str, inline: bool, closed: tuple[Jaxpr, Values], *args: Any
+    kind: str, name: str, inline: bool, check: Checks, closed: tuple[Jaxpr, Values], *args: Any
 ) -> Values:
     """Call a derived jaxpr, its hoisted constants first."""
     jaxpr, consts = closed
-    return call(jaxpr, *consts, *args, name=f"{kind}_{name}", inline=inline)
+    return call(jaxpr, *consts, *args, name=f"{kind}_{name}", inline=inline, check=check)
 
 
 def _type(*avals: Aval, jaxpr: Jaxpr, name: str, **_: Any) -> tuple[Aval, ...]:
@@ -85,8 +96,16 @@ def _type(*avals: Aval, jaxpr: Jaxpr, name: str, **_: Any) -> tuple[Aval, ...]:
 
 
 def _numpy(
-    xp: Any, *buffers: Any, jaxpr: Jaxpr, name: str, donated: tuple[bool, ...], inline: bool
+    xp: Any,
+    *buffers: Any,
+    jaxpr: Jaxpr,
+    name: str,
+    donated: tuple[bool, ...],
+    inline: bool,
+    check: Checks = (),
 ) -> Values:
+    if _compiler and check:
+        return tuple(_compiler[0](jaxpr, name, donated, check)(*buffers))
     if _compiler and not inline:
         return tuple(_compiler[0](jaxpr, name, donated)(*buffers))
     arrays = [wrap_as(x, v.aval) for x, v in zip(buffers, jaxpr.inputs, strict=True)]
@@ -102,13 +121,14 @@ def _jvp(
     name: str,
     donated: tuple[bool, ...],
     inline: bool,
+    check: Checks = (),
 ) -> tuple[Values, Values]:
     active = tuple([t is not None for t in tangents])
     closed, out_active = derived(
         jaxpr, ("jvp", active), functools.partial(_close_first, jvp_jaxpr, jaxpr, active)
     )
     given = [t for t in tangents if t is not None]
-    results = _call_like("jvp", name, inline, closed, *primals, *given)
+    results = _call_like("jvp", name, inline, check, closed, *primals, *given)
     rest = iter(results[len(jaxpr.outputs) :])
     return results[: len(jaxpr.outputs)], tuple([next(rest) if a else None for a in out_active])
 
@@ -135,18 +155,19 @@ def _split(
     name: str,
     donated: tuple[bool, ...],
     inline: bool,
+    check: Checks = (),
 ) -> tuple[Values, Values]:
     active = tuple([t is not None for t in tangents])
     parts, forward = derived(
         jaxpr, ("linearize", active), functools.partial(_linearize_and_close, jaxpr, active)
     )
-    results = _call_like("forward", name, inline, forward, *primals)
+    results = _call_like("forward", name, inline, check, forward, *primals)
     outs = results[: len(jaxpr.outputs)]
     extra = iter(results[len(jaxpr.outputs) :])
     known = (*primals, *outs)
     residuals = [next(extra) if i is None else known[i] for i in parts.residuals]
     given = [t for t in tangents if t is not None]
-    found = iter(_call_like("linear", name, inline, (parts.linear, ()), *residuals, *given))
+    found = iter(_call_like("linear", name, inline, check, (parts.linear, ()), *residuals, *given))
     return outs, tuple([next(found) if a else None for a in parts.active])
 
 
@@ -158,6 +179,7 @@ def _transpose(
     jaxpr: Jaxpr,
     name: str,
     inline: bool,
+    check: Checks = (),
     **_: Any,
 ) -> tuple[Values, Masks]:
     linear = tuple([isinstance(x, Linear) for x in inputs])
@@ -170,10 +192,10 @@ def _transpose(
     )
     given = [x for x in inputs if not isinstance(x, Linear)]
     given += [ct for ct in cts if ct is not None] + read_masks(masks)
-    found = iter(_call_like("transpose", name, inline, closed, *given))
+    found = iter(_call_like("transpose", name, inline, check, closed, *given))
     marks = iter(transposed.nonzero)
     all_masks = functools.cache(
-        functools.partial(_call_like, "masks", name, inline, closed_masks, *given)
+        functools.partial(_call_like, "masks", name, inline, check, closed_masks, *given)
     )
     own_masks = split_masks(all_masks, transposed.masked)
     return tuple([next(found) if lin and next(marks) else None for lin in linear]), [
@@ -196,12 +218,13 @@ def _batch(
     jaxpr: Jaxpr,
     name: str,
     inline: bool,
+    check: Checks = (),
     **_: Any,
 ) -> tuple[Values, tuple[int | None, ...]]:
     closed, out_axes = derived(
         jaxpr, ("vmap", axes, size), functools.partial(_close_first, vmap_jaxpr, jaxpr, axes, size)
     )
-    return _call_like("vmap", name, inline, closed, *inputs), tuple(out_axes)
+    return _call_like("vmap", name, inline, check, closed, *inputs), tuple(out_axes)
 
 
 def lower_eqns(b: Any, jaxpr: Jaxpr, consts: Sequence[Any], inputs: Sequence[Any]) -> list[Any]:
@@ -220,10 +243,14 @@ def lower_eqns(b: Any, jaxpr: Jaxpr, consts: Sequence[Any], inputs: Sequence[Any
     env.update((var, x) for (var, _), x in zip(jaxpr.consts, consts, strict=True))
     for eqn in jaxpr.eqns:
         operands = [_operand(b, env, a) for a in eqn.inputs]
-        outside = b.location_text
+        outside, token = b.location_text, inherit(eqn.source)
         if eqn.source is not None:
             b.location_text = str(eqn.source)
-        env.update(zip(eqn.outputs, eqn.primitive.lower(b, *operands, **eqn.params), strict=True))
+        try:
+            outs = eqn.primitive.lower(b, *operands, **eqn.params)
+        finally:
+            disinherit(token)
+        env.update(zip(eqn.outputs, outs, strict=True))
         b.location_text = outside
     return [_operand(b, env, a) for a in jaxpr.outputs]
 

@@ -5,24 +5,53 @@ Frames of fnx are skipped, and so are those of NumPy and of the standard library
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import linecache
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar, Token
 from types import CodeType
 from typing import Any, NamedTuple
 
 import numpy as np
 
+F = Callable[..., Any]
+
+
+class Origin(NamedTuple):
+    """How an equation was made from the equation that the user wrote.
+
+    Attributes:
+        steps: by what, the first one first: "derivative" (a rule of forward mode, the residuals of
+            reverse mode included) or "backward" (a transposed rule).
+        called: the user's line that asked for the derivative, if that is known.
+    """
+
+    steps: tuple[str, ...]
+    called: Source | None
+
+    def describe(self) -> str:
+        """For example ``backward pass``."""
+        names = {"derivative": "derivative", "backward": "backward pass"}
+        return " of the ".join([names[step] for step in reversed(self.steps)])
+
 
 class Source(NamedTuple):
-    """A line of code: file, line number, and the function that it stands in."""
+    """A line of code: file, line number, and the function that it stands in.
+
+    Attributes:
+        origin: how the equation was made from what stands in that line; None: it stands there.
+        unchecked: names of the checks of a sanitiser build that leave the equation out.
+    """
 
     file: str
     line: int
     function: str
+    origin: Origin | None = None
+    unchecked: tuple[str, ...] = ()
 
     def describe(self) -> str:
         """For example ``train.py:41, in loss:  y = x @ w``."""
@@ -77,12 +106,36 @@ def _owner_of_file(file: str) -> str:
 
 # While a jaxpr is evaluated or transformed, new equations inherit the source of the old ones.
 _inherited: ContextVar[Source | None] = ContextVar("fnx_source", default=None)
+_step: ContextVar[str | None] = ContextVar("fnx_origin", default=None)
+_asked: ContextVar[Source | None] = ContextVar("fnx_asked", default=None)
+_unchecked: ContextVar[tuple[str, ...]] = ContextVar("fnx_unchecked", default=())
 
 
 def current_source() -> Source | None:
     """The innermost line outside of fnx; or the inherited source, where one is set."""
     inherited = _inherited.get()
-    return user_source() if inherited is None else inherited
+    source = user_source() if inherited is None else inherited
+    step, unchecked = _step.get(), _unchecked.get()
+    if source is None or (step is None and not unchecked):
+        return source
+    return _marked(source, step, unchecked)
+
+
+_MOST_STEPS = 3
+
+
+def _marked(source: Source, step: str | None, unchecked: tuple[str, ...]) -> Source:
+    """A source with one more step of its origin, and what is not checked."""
+    if step is not None:
+        before = () if source.origin is None else source.origin.steps
+        if before[-1:] == ("derivative",) and step == "backward":
+            before = before[:-1]  # reverse mode is the transposed derivative
+        if before[-1:] != (step,) and len(before) < _MOST_STEPS:
+            before = (*before, step)
+        source = source._replace(origin=Origin(before, _asked.get()))
+    if not unchecked:
+        return source
+    return source._replace(unchecked=tuple(sorted({*source.unchecked, *unchecked})))
 
 
 def user_source() -> Source | None:
@@ -113,3 +166,50 @@ def inherit(source: Source | None) -> Token[Source | None]:
 def disinherit(token: Token[Source | None]) -> None:
     """Undo one `inherit`."""
     _inherited.reset(token)
+
+
+def begin_step(step: str) -> Token[str | None]:
+    """Until `end_step`, new equations of this thread are made by this; see `Origin`."""
+    return _step.set(step)
+
+
+def end_step(token: Token[str | None]) -> None:
+    """Undo one `begin_step`."""
+    _step.reset(token)
+
+
+@contextlib.contextmanager
+def asked_for(source: Source | None) -> Iterator[None]:
+    """Inside, derivatives are noted as asked for by this line."""
+    token = _asked.set(source)
+    try:
+        yield
+    finally:
+        _asked.reset(token)
+
+
+def always_asked_for(source: Source | None) -> Callable[[F], F]:
+    """A decorator: in each call of the function, derivatives are asked for by this line."""
+
+    def decorate(function: F) -> F:
+        @functools.wraps(function)
+        def asked(*args: Any, **kwargs: Any) -> Any:
+            token = _asked.set(source)
+            try:
+                return function(*args, **kwargs)
+            finally:
+                _asked.reset(token)
+
+        return asked
+
+    return decorate
+
+
+@contextlib.contextmanager
+def leaving_out(*checks: str) -> Iterator[None]:
+    """Inside, new equations are marked: these checks of a sanitiser build leave them out."""
+    token = _unchecked.set((*_unchecked.get(), *checks))
+    try:
+        yield
+    finally:
+        _unchecked.reset(token)

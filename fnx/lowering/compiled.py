@@ -8,14 +8,13 @@ compiles once however it is reached: called, under another jit, or by a transfor
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 import fnx_xla_lite
-from fnx.control.call import set_compiler
 from fnx.core.array import Array, wrap_as
 from fnx.core.avals import Aval
 from fnx.core.eager import no_memory
@@ -112,17 +111,26 @@ class Compiled:
         return tuple([wrap_as(x, aval) for x, aval in zip(outs, self._out_avals, strict=True)])
 
     def _given_twice(self, arrays: tuple[Array, ...]) -> bool:
-        return any(a is arrays[i] for i in self._gives for j, a in enumerate(arrays) if j != i)
+        return given_twice(arrays, self._gives)
 
     def _explain(self, arrays: tuple[Array, ...]) -> Any:
         assert self._given_twice(arrays), [x.aval for x in arrays]
-        raise FnxValueError(
-            f"{self.name}: an array is passed twice, and one of the two is donated: "
-            "expected two arrays.",
-            source=user_source(),
-            hint="A donated argument's memory is overwritten: pass a copy,\n"
-            "fnx.numpy.array(x, copy=True), or do not donate it.",
-        )
+        raise passed_twice(self.name)
+
+
+def given_twice(arrays: Sequence[Array], gives: Iterable[int]) -> bool:
+    """Whether an array at one of these positions is passed a second time."""
+    return any(a is arrays[i] for i in gives for j, a in enumerate(arrays) if j != i)
+
+
+def passed_twice(name: str) -> FnxValueError:
+    """The error for that."""
+    return FnxValueError(
+        f"{name}: an array is passed twice, and one of the two is donated: expected two arrays.",
+        source=user_source(),
+        hint="A donated argument's memory is overwritten: pass a copy,\n"
+        "fnx.numpy.array(x, copy=True), or do not donate it.",
+    )
 
 
 def _exactly(x: Array, aval: Aval) -> Array:
@@ -154,17 +162,3 @@ def compile_jaxpr(jaxpr: Jaxpr, name: str = "f", donated: tuple[bool, ...] = ())
         if program is None:
             program = programs[donated] = Compiled(jaxpr, name, donated)
         return program
-
-
-def _compiler(jaxpr: Jaxpr, name: str, donated: tuple[bool, ...]) -> Callable[..., Any]:
-    """What `fnx.control.call` runs a jitted function by, outside of `jit`: on buffers, all kept."""
-    program = compile_jaxpr(jaxpr, name, (False,) * len(donated))
-
-    def run(*buffers: Any) -> tuple[Array, ...]:
-        avals = [var.aval for var in jaxpr.inputs]
-        return program(*[wrap_as(x, aval) for x, aval in zip(buffers, avals, strict=True)])
-
-    return run
-
-
-set_compiler(_compiler)

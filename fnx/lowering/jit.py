@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from fnx import tree
+from fnx.checks.kinds import Kinds, parse_kinds
+from fnx.config import config
 from fnx.control.call import call
 from fnx.core.array import Array
 from fnx.core.avals import Aval
@@ -24,7 +26,8 @@ from fnx.core.sources import user_source
 from fnx.core.trace import axes_in_scope, current_trace, has_tracers
 from fnx.core.tracebacks import boundary, trim
 from fnx.errors import FnxTypeError, did_you_mean
-from fnx.lowering.compiled import MISS, Compiled, compile_jaxpr
+from fnx.lowering.checked import Checked, compile_checked
+from fnx.lowering.compiled import MISS, Compiled
 from fnx.lowering.dispatch import specialise, static_key
 from fnx.tree import TreeDef
 
@@ -48,6 +51,7 @@ class Options:
     donated_positions: frozenset[int]
     donated_names: frozenset[str]
     inline: bool
+    check: Kinds
 
 
 def jit(
@@ -58,6 +62,7 @@ def jit(
     donate_argnums: int | Sequence[int] = (),
     donate_argnames: str | Sequence[str] = (),
     inline: bool = False,
+    check: str | Collection[str] | None = None,
 ) -> Any:
     """Compile ``fun`` once for each signature that it is called with.
 
@@ -73,11 +78,15 @@ def jit(
         donate_argnames: the same by name.
         inline: under another trace, record the function's equations instead of one ``jit``
             equation.
+        check: a sanitiser build: names of checks, as in ``"nan,index,overflow"``, or ``"all"``; see
+            docs/checks.md. By default those of the environment variable FNX_CHECKS; none if empty.
 
     Returns:
         A function of the same signature.
 
     Raises:
+        CheckError: at a call, if a check fails.
+        FnxValueError: for an unknown check.
         FnxTypeError: at a call, if a static argument is not hashable or another one is not a pytree
             of arrays.
 
@@ -93,6 +102,7 @@ def jit(
             donate_argnums=donate_argnums,
             donate_argnames=donate_argnames,
             inline=inline,
+            check=check,
         )
     if not callable(fun):
         raise FnxTypeError(
@@ -102,7 +112,8 @@ def jit(
         )
     static = _by_position_and_name(fun, static_argnums, static_argnames, "static")
     donated = _by_position_and_name(fun, donate_argnums, donate_argnames, "donate")
-    return Jitted(fun, Options(*static, *donated, inline))
+    checks = parse_kinds(config.checks if check is None else check)
+    return Jitted(fun, Options(*static, *donated, inline, checks))
 
 
 class Jitted:
@@ -145,10 +156,13 @@ class Jitted:
         return self._trace(*self._signature(args, kwargs)[:4]).jaxpr
 
     @boundary
-    def compiled(self, *args: Any, **kwargs: Any) -> Compiled:
+    def compiled(self, *args: Any, **kwargs: Any) -> Compiled | Checked:
         """The compiled program for these arguments, without calling it."""
         traced = self._trace(*self._signature(args, kwargs)[:4])
-        return compile_jaxpr(traced.jaxpr, self._name, traced.donated)
+        return self._program(traced)
+
+    def _program(self, traced: Traced) -> Compiled | Checked:
+        return compile_checked(traced.jaxpr, self._name, traced.donated, self._options.check)
 
     @property
     def signatures(self) -> int:
@@ -166,7 +180,7 @@ class Jitted:
         if outside is not None:
             outs = self._bind(traced, [as_value(x) for x in leaves])
         else:
-            program = compile_jaxpr(traced.jaxpr, self._name, traced.donated)
+            program = self._program(traced)
             outs = program(*traced.consts, *[as_array(x) for x in leaves])
             if not kwargs:
                 self._remember(key, traced, program, args, leaves)
@@ -176,6 +190,7 @@ class Jitted:
         return call(
             traced.jaxpr, *traced.consts, *leaves,
             name=self._name, donated=traced.donated, inline=self._options.inline,
+            check=tuple(sorted(self._options.check)),
         )  # fmt: skip
 
     def _signature(
@@ -228,7 +243,12 @@ class Jitted:
         return tuple(flags)
 
     def _remember(
-        self, key: Any, traced: Traced, program: Compiled, args: tuple[Any, ...], leaves: list[Any]
+        self,
+        key: Any,
+        traced: Traced,
+        program: Compiled | Checked,
+        args: tuple[Any, ...],
+        leaves: list[Any],
     ) -> None:
         """Make the call path of this signature the first to be tried."""
         foreign = frozenset(i for i, x in enumerate(leaves) if type(x) is not Array)

@@ -126,7 +126,7 @@ def gather(
 # scatter ---------------------------------------------------------------------------------------
 
 
-def _window_sizes(x: Ints, updates: Ints, dims: dict[str, Ints]) -> Ints:
+def window_sizes(x: Ints, updates: Ints, dims: dict[str, Ints]) -> Ints:
     """Window sizes along each axis of the operand, from the shape of the updates."""
     axes = dict(zip(window_axes(len(x), dims), dims["offset_dims"], strict=False))
 
@@ -145,7 +145,7 @@ def _scatter_type(
     check_dtypes("scatter", NUMBERS if kind == "add" else ALL, x)
     if kind not in ("add", "set") or mode not in ("clip", "drop"):
         fail("scatter", f"kind is 'add' or 'set', mode 'clip' or 'drop'; got {kind!r}, {mode!r}")
-    sizes = _window_sizes(x.shape, updates.shape, dims)
+    sizes = window_sizes(x.shape, updates.shape, dims)
     expected = check_dims("scatter", x, indices, sizes, dims)
     if updates.shape != expected:
         fail("scatter", f"updates must have shape {expected} for {x} and {indices}, got {updates}")
@@ -178,7 +178,7 @@ def _places(
     xp: Any, x: Any, updates: Any, *, indices: Any, mode: str, dims: dict[str, Ints]
 ) -> tuple[Any, Any, tuple[Any, ...], Any]:
     """A copy of ``x``, a view of it, and the places in that view where each of the values goes."""
-    sizes = _window_sizes(x.shape, updates.shape, dims)
+    sizes = window_sizes(x.shape, updates.shape, dims)
     windows = locate(xp, x.shape, indices, sizes, dims, clip=mode == "clip")
     out = xp.array(x, copy=True, order="C")
     view = out[None].transpose(windows.order)
@@ -214,7 +214,7 @@ def _scatter_transpose(
         zeros = full(shape=aval.shape, value=0, dtype=ct.dtype)
         ct_x = ct if kind == "add" else scatter(ct, indices, zeros, **params)
     if isinstance(updates, Linear):
-        sizes = _window_sizes(ct.shape, aval.shape, dims)
+        sizes = window_sizes(ct.shape, aval.shape, dims)
         ct_updates = gather(ct, indices, slice_sizes=sizes, **dims)
         has_effect = None
         if kind == "set":
@@ -269,7 +269,7 @@ def _scatter_batch(
 def _scatter_lower(
     b: Any, x: Any, indices: Any, updates: Any, *, kind: str, mode: str, **dims: Ints
 ) -> tuple[Any]:
-    sizes = _window_sizes(x.type.shape, updates.type.shape, dims)
+    sizes = window_sizes(x.type.shape, updates.type.shape, dims)
     if mode == "clip":
         last = [x.type.shape[axis] - sizes[axis] for axis in dims["start_index_map"]]
         indices = clipped_in_hlo(b, indices, last)

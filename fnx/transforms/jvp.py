@@ -14,7 +14,7 @@ from fnx.core.eager import aval_of
 from fnx.core.evaluate import evaluate
 from fnx.core.ir import Jaxpr
 from fnx.core.primitive import NotDifferentiable, Primitive
-from fnx.core.sources import current_source
+from fnx.core.sources import begin_step, current_source, end_step
 from fnx.core.trace import Trace, Tracer, Values, bind, trace
 from fnx.transforms.zeros import drop_nonfloat
 
@@ -70,7 +70,11 @@ def jvp_rule(
         outs, out_tangents = primitive.jvp(primals, tangents, None, **params)
     else:
         outs = bind(primitive, *primals, **params)
-        out_tangents = primitive.jvp(primals, tangents, outs, **params)
+        step = begin_step("derivative")
+        try:
+            out_tangents = primitive.jvp(primals, tangents, outs, **params)
+        finally:
+            end_step(step)
     return outs, drop_nonfloat(out_tangents, [aval_of(x) for x in outs])
 
 

@@ -10,7 +10,7 @@ from fnx.core.effects import has_effect
 from fnx.core.evaluate import literal_value
 from fnx.core.ir import Atom, Eqn, Jaxpr, Literal, Var
 from fnx.core.primitive import Linear, NotLinear
-from fnx.core.sources import disinherit, inherit
+from fnx.core.sources import begin_step, disinherit, end_step, inherit
 from fnx.core.trace import bind, trace
 from fnx.errors import DerivativeError
 from fnx.ops.families import add
@@ -61,14 +61,11 @@ def transpose_masked(
     eqns = _run_known(jaxpr, unknown, env)
     pending = _Pending(unknown)
     pending.add(jaxpr.outputs, cts, masks)
-    for eqn in reversed(eqns):
-        out_cts, out_masks = pending.take(eqn.outputs)
-        if any(ct is not None for ct in out_cts) or has_effect(eqn):
-            token = inherit(eqn.source)
-            try:
-                pending.add(eqn.inputs, *_pull_back(eqn, out_cts, out_masks, unknown, env))
-            finally:
-                disinherit(token)
+    step = begin_step("backward")
+    try:
+        _pull_all_back(eqns, pending, env)
+    finally:
+        end_step(step)
     return pending.take(jaxpr.inputs)
 
 
@@ -94,6 +91,19 @@ class _Pending:
             if before is not None:
                 ct, mask = add(before[0], ct), either(before[1], mask)
             self.cts[atom] = ct, mask
+
+
+def _pull_all_back(eqns: Sequence[Eqn], pending: _Pending, env: dict[Var, Any]) -> None:
+    """Apply the transpose rules, the last equation first."""
+    for eqn in reversed(eqns):
+        out_cts, out_masks = pending.take(eqn.outputs)
+        if any(ct is not None for ct in out_cts) or has_effect(eqn):
+            token = inherit(eqn.source)
+            try:
+                found = _pull_back(eqn, out_cts, out_masks, pending.unknown, env)
+                pending.add(eqn.inputs, *found)
+            finally:
+                disinherit(token)
 
 
 def _run_known(jaxpr: Jaxpr, unknown: set[Var], env: dict[Var, Any]) -> list[Eqn]:

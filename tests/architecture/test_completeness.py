@@ -17,6 +17,7 @@ import fnx.control.custom_jvp
 import fnx.control.custom_vjp
 import fnx.ops.collectives
 import fnx.ops.random_bits  # noqa: F401
+from fnx.checks.classes import CLASSES
 from fnx.core.primitive import REGISTRY, NotDifferentiable, NotLinear
 from fnx_xla_lite.backends.cpu.scalar import SCALAR as CPU_SCALAR
 from fnx_xla_lite.hlo.builder import Builder
@@ -48,6 +49,20 @@ def test_every_primitive_has_every_rule_or_says_why_not(rule: str) -> None:
 def test_every_first_order_primitive_has_an_op_spec() -> None:
     first_order = {name for name, p in REGISTRY.items() if p.split is None and p.collect is None}
     assert names(first_order) == names(SPECS)
+
+
+def test_every_primitive_is_classified_for_checks() -> None:
+    """A new primitive says in `fnx.checks.classes` what can go wrong in it."""
+    ours = {n for n, p in REGISTRY.items() if (m := _module_of(p)) and m.startswith("fnx.")}
+    assert names(ours - set(CLASSES)) == []
+    known = {"nan", "overflow", "index", "div", "user"}
+    for name, row in CLASSES.items():
+        assert row.fails <= known, name
+        assert name not in REGISTRY or not row.is_pointwise or REGISTRY[name].split is None
+
+
+def _module_of(primitive: object) -> str:
+    return inspect.getmodule(inspect.unwrap(_code(primitive.batch))).__name__
 
 
 def test_rules_stand_in_ops_and_higher_order_primitives_in_control() -> None:

@@ -14,15 +14,15 @@ from fnx.core.array import Array
 from fnx.core.tracer import Tracer
 
 FACADES = (
-    "fnx", "fnx.data", "fnx.debug", "fnx.lax", "fnx.nn", "fnx.numpy", "fnx.optim", "fnx.random",
-    "fnx.tree", "fnx_xla_lite",
+    "fnx", "fnx.checkify", "fnx.data", "fnx.debug", "fnx.lax", "fnx.nn", "fnx.numpy", "fnx.optim",
+    "fnx.random", "fnx.tree", "fnx_xla_lite",
 )  # fmt: skip
 
 NAMES = [
-    "Array", "ShapeDtypeStruct", "checkpoint", "custom_jvp", "custom_vjp", "data", "debug",
-    "eval_shape", "get_threads", "grad", "hessian", "io_callback", "jacfwd", "jacrev", "jit", "jvp",
-    "lax", "linear_transpose", "linearize", "make_jaxpr", "nn", "numpy", "optim", "pure_callback",
-    "random", "set_threads", "tree", "value_and_grad", "vjp", "vmap",
+    "Array", "ShapeDtypeStruct", "checkify", "checkpoint", "custom_jvp", "custom_vjp", "data",
+    "debug", "eval_shape", "get_threads", "grad", "hessian", "io_callback", "jacfwd", "jacrev",
+    "jit", "jvp", "lax", "linear_transpose", "linearize", "make_jaxpr", "nn", "numpy", "optim",
+    "pure_callback", "random", "set_threads", "tree", "value_and_grad", "vjp", "vmap",
     "checkpoint_name", "checkpoint_policies", "remat",
 ]  # fmt: skip
 
@@ -32,7 +32,7 @@ COMPILER_NAMES = [
 ]  # fmt: skip
 
 # Modules that are imported, and so stand in the namespace, but are no part of the interface.
-INTERNAL = {"api", "config", "control", "core", "errors", "lowering", "ops", "transforms"}
+INTERNAL = {"api", "checks", "config", "control", "core", "errors", "lowering", "ops", "transforms"}
 
 
 def public(module: ModuleType) -> dict[str, object]:

@@ -41,7 +41,7 @@ CLASSES: dict[str, Class] = {
     **_rows("log log1p rsqrt atanh erf_inv lgamma digamma", _BOTH, pointwise=True, passes=None),
     **_rows("sqrt sin cos tan asin acos acosh", _NAN, pointwise=True, passes=None),
     **_rows("cbrt atan atan2 tanh asinh erf erfc logistic", "", pointwise=True, passes=None),
-    **_rows("floor ceil round sign max min stop_gradient", "", pointwise=True, passes=None),
+    **_rows("floor ceil round sign max min stop_gradient name", "", pointwise=True, passes=None),
     # Elementwise; a NaN may get lost (x**0 is 1), or becomes a decision
     **_rows("pow integer_pow convert", _BOTH, pointwise=True),
     **_rows("clamp select is_finite bitcast eq ne lt le gt ge", "", pointwise=True),
@@ -54,7 +54,9 @@ CLASSES: dict[str, Class] = {
     **_rows("reduce_and reduce_or argmax argmin", ""),
     # Moving elements
     **_rows("broadcast_in_dim reshape transpose reverse concatenate", "", passes=None),
-    **_rows("slice pad iota threefry2x32", ""),
+    **_rows("slice pad iota threefry2x32 optimization_barrier", ""),
+    # Over named axes: vmap makes other operations of them
+    **_rows("all_gather all_to_all axis_index pmax ppermute psum psum_scatter", ""),
     # Indexing
     **_rows("gather dynamic_slice", "index"),
     **_rows("dynamic_update_slice", "index", passes=(1,)),

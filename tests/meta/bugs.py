@@ -26,6 +26,7 @@ class Bug:
     through: tuple[str, ...] = ()
 
 
+_MASKS = "fnx/transforms/masks.py"
 _ARITHMETIC, _LAYOUT = "fnx/ops/arithmetic.py", "fnx/ops/layout.py"
 _SLICING, _INDEXING = "fnx/ops/slicing.py", "fnx/ops/indexing.py"
 _CONTRACTION, _COMPARISON = "fnx/ops/contraction.py", "fnx/ops/comparison.py"
@@ -153,7 +154,25 @@ BUGS = (
     ),
     Bug(
         "transpose", "a second cotangent replaces the first", "fnx/transforms/transpose.py",
-        "ct if before is None else add(before, ct)", "ct", ("mul", "add"),
+        "add(before[0], ct), either(before[1], mask)", "ct, mask", ("mul", "add"),
+    ),
+    Bug(
+        "transpose", "a masked cotangent is not masked again after a product", _MASKS,
+        "return [None if ct is None else select(mask(), ct, 0) for ct in cts], masks",
+        "return cts, masks", ("sqrt", "log", "div"),
+    ),
+    Bug(
+        "transpose", "each side of a select gets the mask of the other", _MASKS,
+        "sides = (lambda: pred, lambda: not_(pred))", "sides = (lambda: not_(pred), lambda: pred)",
+        ("sqrt", "log", "div"),
+    ),
+    Bug(
+        "transpose", "two masks of a value leave what both chose", _MASKS,
+        "lambda: or_(a(), b())", "lambda: and_(a(), b())", ("sqrt", "log", "div"),
+    ),
+    Bug(
+        "transpose", "a mask that was moved is turned over", _MASKS,
+        "ne(x, 0) for x in found", "not_(ne(x, 0)) for x in found", ("sqrt", "log", "div"),
     ),
     # Batching
     Bug(

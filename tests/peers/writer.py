@@ -230,7 +230,7 @@ class Writer:
     def fori_loop(self, upper: str | None = None) -> None:
         i, c = Value(self.fresh("i"), ("i",)), self.parameter(self.shape())
         body = self.function(
-            [i, c], lambda: f"np.tanh(0.7 * {self.pick(c.shape)} + 0.1 * {i.name})"
+            [i, c], lambda: f"np.tanh(0.7 * {self.pick(c.shape)} + {i.name}.astype('float64'))"
         )
         upper = upper or str(self.rng.integers(0, 5))
         self.let(f"lax.fori_loop(0, {upper}, {body}, {self.pick(c.shape)})", c.shape)
@@ -262,7 +262,7 @@ class Writer:
         )
         self.scope.append(Value(end, c.shape))
         total = Value(self.fresh(), ())
-        self.line(f"{total.name} = np.sum({ys} * np.asarray([0.3, -0.7]))")
+        self.line(f"{total.name} = np.sum({ys} * np.asarray([0.3, -0.7], 'float64'))")
         self.scope.append(total)
         self.let(self.fitted(Value(f"({end} + {total.name})", c.shape), out), out)
 

@@ -37,6 +37,8 @@ CASES = (
     *(f"layer norm, {rows}x1024" for rows in data.ROWS),
     *(f"GELU + layer norm, {rows}x1024" for rows in data.ROWS),
     "MLP train step", "tiny MLP, 10,000 steps",
+    "fori_loop, 1e6 steps of a scalar", "while_loop, Newton's root", "scan, RNN cell, 1e4 steps",
+    "gradient of the scan",
 )  # fmt: skip
 THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "FNX_NUM_THREADS")
 ROOT = Path(__file__).resolve().parent.parent

@@ -11,6 +11,8 @@ TINY_SIZES = (8, 16, 1)
 TINY_STEPS = 10_000
 GEMM_SIZES = (64, 256, 512, 1024, 2048)
 ROWS = (4096, 8192)
+LOOP_STEPS = 1_000_000
+RNN_SIZES = (10_000, 32)  # steps, hidden units
 
 
 def normal(*shape: int, seed: int = 0) -> np.ndarray:

@@ -23,6 +23,7 @@ def cases() -> dict[str, Any]:
             numpy=fnx.numpy,
             tree=fnx.tree,
             jit=fnx.jit,
+            lax=fnx.lax,
             value_and_grad=fnx.value_and_grad,
             asarray=fnx.numpy.asarray,
             wait=lambda x: x,

@@ -78,13 +78,54 @@ def steps(f: Any, sizes: tuple[int, ...], count: int) -> Callable[[], Any]:
     return run
 
 
+def scalar_loop(f: Any) -> Callable[[Any], Any]:
+    """A million multiplications and additions of one number."""
+    return lambda x: f.lax.fori_loop(0, data.LOOP_STEPS, lambda i, x: x * 0.5 + 1.0, x)
+
+
+def newton(f: Any) -> Callable[[Any], Any]:
+    """A square root by Newton's method, about 50 steps from 1e30."""
+
+    def root(a: Any) -> Any:
+        def step(state: Any) -> Any:
+            x, _ = state
+            y = 0.5 * (x + a / x)
+            return y, f.numpy.abs(y - x)
+
+        return f.lax.while_loop(lambda s: s[1] > 1e-6 * s[0], step, (a, a))[0]
+
+    return root
+
+
+def rnn(f: Any) -> Callable[..., Any]:
+    """A recurrent network, batch 1: the sum of all its states."""
+
+    def total(w: Any, u: Any, h: Any, xs: Any) -> Any:
+        def cell(h: Any, x: Any) -> Any:
+            h = f.numpy.tanh(w @ h + u @ x)
+            return h, h
+
+        return f.lax.scan(cell, h, xs)[1].sum()
+
+    return total
+
+
+def rnn_arguments() -> tuple[Any, ...]:
+    """Weights, the first state, and the inputs."""
+    steps, hidden = data.RNN_SIZES
+    w, u = (data.normal(hidden, hidden, seed=i) * 0.1 for i in (1, 2))
+    return w, u, data.normal(hidden) * 0, data.normal(steps, hidden, seed=3)
+
+
 def cases(f: SimpleNamespace) -> dict[str, Case]:
-    """Every case for a framework ``f`` with numpy, tree, jit, value_and_grad, asarray, wait."""
+    """Every case for a framework ``f``: numpy, lax, tree, jit, value_and_grad, asarray, wait."""
     xp = f.numpy
 
-    def jitted(function: Callable[..., Any], *arrays: Any) -> Callable[[], Any]:
+    def jitted(
+        function: Callable[..., Any], *arrays: Any, wait: Callable[[Any], Any] = f.wait
+    ) -> Callable[[], Any]:
         compiled, arguments = f.jit(function), [f.asarray(a) for a in arrays]
-        return lambda: f.wait(compiled(*arguments))
+        return lambda: wait(compiled(*arguments))
 
     def softmax(x: Any) -> Any:
         e = xp.exp(x - xp.max(x, axis=1, keepdims=True))
@@ -119,6 +160,14 @@ def cases(f: SimpleNamespace) -> dict[str, Case]:
         ),
         "MLP train step": lambda: steps(f, data.MLP_SIZES, 1),
         "tiny MLP, 10,000 steps": lambda: steps(f, data.TINY_SIZES, data.TINY_STEPS),
+    }
+    ready = lambda pair: (f.wait(pair[0]), pair[1])
+    slope = lambda *args: f.value_and_grad(rnn(f))(*args)
+    table |= {
+        "fori_loop, 1e6 steps of a scalar": lambda: jitted(scalar_loop(f), data.normal(1)[0]),
+        "while_loop, Newton's root": lambda: jitted(newton(f), data.normal(1)[0] * 0 + 1e30),
+        "scan, RNN cell, 1e4 steps": lambda: jitted(rnn(f), *rnn_arguments()),
+        "gradient of the scan": lambda: jitted(slope, *rnn_arguments(), wait=ready),
     }
     for n in data.GEMM_SIZES:
         table[f"GEMM {n}"] = lambda n=n: jitted(

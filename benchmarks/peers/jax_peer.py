@@ -24,6 +24,7 @@ def cases() -> dict[str, Any]:
             numpy=jnp,
             tree=jax.tree,
             jit=jax.jit,
+            lax=jax.lax,
             value_and_grad=jax.value_and_grad,
             asarray=jnp.asarray,
             wait=lambda x: x.block_until_ready(),

@@ -13,15 +13,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from fnx_xla_lite.fusion.access import Access, has_interior_padding, is_elementwise
-from fnx_xla_lite.fusion.cost import COLUMNS, SCRATCH_BYTES, is_split, simple_reducers
-from fnx_xla_lite.fusion.graph import SAME, Edge, Graph
+from fnx_xla_lite.fusion.cost import COLUMNS, FEW_TASKS, SCRATCH_BYTES, is_split, simple_reducers
+from fnx_xla_lite.fusion.graph import SAME, Edge, Graph, is_rename
 from fnx_xla_lite.fusion.groups import Dependencies, Group, result_type, spread_access
 from fnx_xla_lite.hlo.ir import Instruction, Value
+from fnx_xla_lite.hlo.opset import OPS
 from fnx_xla_lite.hlo.regions import has_effect
 
 MOVED = frozenset(
     {"concatenate", "dynamic_slice", "gather", "pad", "reverse", "slice", "transpose"}
 )
+SHORT_ROW = 64  # elements up to which a row takes less time than a transcendental function
 MAX_MEMBERS = 150  # keeps kernels readable, and recursion over expressions shallow
 
 
@@ -144,8 +146,37 @@ class Decision:
             size != group.size or any(e.source in group.low for e in edges)
         )
         if low:
-            return all(e.relation is SAME and e.source in group.low for e in edges)
+            reads_rows = all(e.relation is SAME and e.source in group.low for e in edges)
+            return reads_rows and not self._is_better_in_vectors(instr, group)
         return size == group.size and all(self._fits_row(e, group) for e in edges)
+
+    def _is_better_in_vectors(self, instr: Instruction, group: Group) -> bool:
+        """Whether to compute a costly function of the results of short rows in a kernel of its own.
+
+        In the rows' loop it would be computed for one number at a time. It stays there if a row is
+        read again with it: then it is the memory that counts.
+        """
+        row = OPS.get(instr.op)
+        if (
+            group.kind != "reduce"
+            or row is None
+            or not row.transcendental
+            or group.size > SHORT_ROW * group.kept
+        ):
+            return False
+        return group.kept >= FEW_TASKS and not self._is_spread(instr.result, group.kept)
+
+    def _is_spread(self, value: Value, kept: int) -> bool:
+        """Whether a value of the kept size is repeated along the rows, as it is or changed."""
+        todo, seen = [value], {value}
+        while todo:
+            for instr in self.graph.readers.get(todo.pop(), ()):
+                if instr.op == "broadcast_in_dim" and instr.result.type.size > kept:
+                    return True
+                if is_elementwise(instr) or is_rename(instr):
+                    todo += [result for result in instr.results if result not in seen]
+                    seen.update(instr.results)
+        return False
 
     def _fits_row(self, edge: Edge, group: Group) -> bool:
         """Whether a reduction's loops have the element that ``edge`` reads."""
@@ -178,6 +209,8 @@ class Decision:
             if other.size != into.size and other.size != into.kept:
                 return False
             if into.kind == "dot" and any(not is_elementwise(i) for i in other.members):
+                return False
+            if any(self._is_better_in_vectors(i, into) for i in other.members):
                 return False
         elif (into.kind, into.shape, into.dimensions) != (
             other.kind,

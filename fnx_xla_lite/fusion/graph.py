@@ -53,6 +53,10 @@ class Graph:
         self.body, self.strict = body, strict
         self.producers = {r: i for i in body.instructions for r in i.results}
         self.edges: dict[Instruction, tuple[Edge, ...]] = {}
+        self.readers: dict[Value, list[Instruction]] = {}
+        for instr in body.instructions:
+            for operand in instr.operands:
+                self.readers.setdefault(operand, []).append(instr)
 
     def is_virtual(self, instr: Instruction) -> bool:
         """Whether every fusion that needs an instruction repeats it, because it costs nothing."""

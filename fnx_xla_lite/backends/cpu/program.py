@@ -8,7 +8,7 @@ the tables ``fnx_constants`` and ``fnx_callbacks``, which the loader fills with 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from llvmlite import ir
 
@@ -49,6 +49,7 @@ class _Entry:
     signatures: dict[programs.Signature, int]  # places in that table
     before: ir.Value | None = None  # where the caller's floating-point control word is kept
     ours: ir.Value | None = None
+    prepared: dict[int, ir.Value] = field(default_factory=dict)  # addresses, by a launch's id
 
 
 def emit_modules(program: programs.Program, target: Target) -> Iterator[ir.Module]:
@@ -204,31 +205,34 @@ def _emit_launch(entry: _Entry, launch: programs.Launch) -> None:
     code, builder = entry.codes[anonymous(launch.kernel)], entry.builder
     if not code.tasks:
         return
-    _store_addresses(entry, launch.slots)
+    slots = entry.prepared.get(id(launch))
+    if slots is None:
+        slots = entry.slots
+        _store_addresses(entry, launch.slots, slots)
     task, tasks = _task(entry, code.name), ir.Constant(I64, code.tasks)
     grain = max(int(_WORTH_A_THREAD / max(code.nanoseconds, 0.01)), 1)
     if code.tasks // grain < 2:
         scratch: ir.Value = ir.Constant(POINTER, None)
         if code.scratch_bytes:
             scratch = _call(entry, SCRATCH, POINTER, [ir.Constant(I64, code.scratch_bytes)])
-        builder.call(task, [entry.slots, scratch, ir.Constant(I64, 0), tasks])
+        builder.call(task, [slots, scratch, ir.Constant(I64, 0), tasks])
         return
     pieces = 1 if code.contiguous else _PIECES
     numbers = [ir.Constant(I64, n) for n in (grain, pieces, code.scratch_bytes)]
-    _call(entry, PARALLEL_FOR, ir.VoidType(), [task, entry.slots, tasks, *numbers])
+    _call(entry, PARALLEL_FOR, ir.VoidType(), [task, slots, tasks, *numbers])
 
 
-def _store_addresses(entry: _Entry, slots: tuple[programs.Slot, ...]) -> None:
+def _store_addresses(entry: _Entry, slots: tuple[programs.Slot, ...], table: ir.Value) -> None:
     builder = entry.builder
     for position, slot in enumerate(slots):
-        place = builder.gep(entry.slots, [ir.Constant(I64, position)], source_etype=POINTER)
+        place = builder.gep(table, [ir.Constant(I64, position)], source_etype=POINTER)
         builder.store(_address(entry, slot), place, align=8)
 
 
 def _emit_call(entry: _Entry, call: programs.Call) -> None:
     """Call Python, under the caller's floating-point control word; leave at once if it fails."""
     builder = entry.builder
-    _store_addresses(entry, (*call.inputs, *call.outputs))
+    _store_addresses(entry, (*call.inputs, *call.outputs), entry.slots)
     number = ir.Constant(I64, entry.signatures[programs.signature(call)])
     place = builder.gep(entry.callbacks, [number], source_etype=POINTER)
     callback = builder.load(place, typ=POINTER, align=8)
@@ -263,8 +267,21 @@ def _emit_copy(entry: _Entry, copy: programs.Copy) -> None:
     _call(entry, "llvm.memmove.p0.p0.i64", ir.VoidType(), arguments)
 
 
+def _prepare(entry: _Entry, step: programs.While) -> None:
+    """Before a loop, write down the addresses that its launches are given in every round."""
+    builder = entry.builder
+    for launch in launches((step,)):
+        if id(launch) in entry.prepared:
+            continue
+        with builder.goto_entry_block():
+            table = stack(builder, ir.ArrayType(POINTER, max(len(launch.slots), 1)))
+        entry.prepared[id(launch)] = table
+        _store_addresses(entry, launch.slots, table)
+
+
 def _emit_while(entry: _Entry, step: programs.While) -> None:
     builder = entry.builder
+    _prepare(entry, step)
     test, body, after = (
         builder.append_basic_block(name) for name in ("while.test", "while.body", "while.after")
     )

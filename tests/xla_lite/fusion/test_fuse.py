@@ -53,6 +53,22 @@ def test_epilogue_with_several_results():
     assert ops.count("dot_general") == 1
 
 
+def row_function(rows, columns, again):
+    """exp of the sums of rows, which is read along the rows again, or not."""
+    b = Builder()
+    x = b.parameter((rows, columns), "f32")
+    y = b.exponential(total(b, x, (1,)))
+    return b.build(b.multiply(x, spread(b, y, (rows, columns), 0)) if again else y)
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "again", "kernels"),
+    [(32, 32, False, 2), (32, 32, True, 1), (32, 512, False, 1), (4, 32, False, 1)],
+)
+def test_a_costly_function_of_short_rows_is_computed_in_vectors(rows, columns, again, kernels):
+    assert len(fusions(row_function(rows, columns, again))) == kernels
+
+
 def train_step():
     """A layer, cross-entropy, its gradient by hand, and Adam."""
     b = Builder("step")

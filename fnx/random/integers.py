@@ -10,6 +10,7 @@ import fnx.numpy as fnp
 from fnx import lax
 from fnx.core.array import Array
 from fnx.core.dtypes import INT32, INTS, as_dtype, is_float
+from fnx.core.sources import leaving_out
 from fnx.numpy.promotion import (
     ArrayLike,
     as_array,
@@ -36,7 +37,13 @@ def randint(
         maxval: the upper end, not included; the dtype's largest number plus one is allowed.
         dtype: an integer dtype.
     """
-    dtype = as_dtype(dtype)
+    with leaving_out("overflow"):  # words of random bits, in which carries are lost
+        return _randint(key, as_shape(shape, "randint"), minval, maxval, as_dtype(dtype))
+
+
+def _randint(
+    key: ArrayLike, shape: tuple[int, ...], minval: ArrayLike, maxval: ArrayLike, dtype: np.dtype
+) -> Array:
     if dtype not in INTS:
         raise type_error(f"randint: dtype must be an integer one, got {dtype}.")
     sampled = INT32 if dtype.itemsize < 4 else dtype  # of 8 or 16 bits, the remainder is biased
@@ -57,7 +64,7 @@ def randint(
     multiplier = _modulo(fnp.multiply(multiplier, multiplier), span)
     offset = fnp.add(fnp.multiply(_modulo(upper, span), multiplier), _modulo(lower, span))
     offset = lax.bitcast_convert_type(_modulo(offset, span), sampled)
-    return fnp.astype(fnp.broadcast_to(fnp.add(low, offset), as_shape(shape, "randint")), dtype)
+    return fnp.astype(fnp.broadcast_to(fnp.add(low, offset), shape), dtype)
 
 
 def _modulo(x: Any, span: Any) -> Any:

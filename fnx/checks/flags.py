@@ -22,6 +22,7 @@ from fnx.checks.failures import Mask, failures, is_nan
 from fnx.checks.flag_control import CONTROL_RULES
 from fnx.checks.inline import CONTROL, Flat, Step, calls_checked, inlined
 from fnx.checks.kinds import Kinds
+from fnx.checks.recording import Log, recorded
 from fnx.core.dtypes import BOOL, FLOATS
 from fnx.core.eager import aval_of
 from fnx.core.effects import has_effect
@@ -39,39 +40,42 @@ Values = Sequence[Any]
 _WHERE_IT_HAPPENS = ("overflow", "index", "div")
 
 
-def with_flag(jaxpr: Jaxpr, kinds: Kinds) -> Jaxpr:
-    """The program of the same inputs that returns the flag as its last result."""
-    return trace(functools.partial(run_with_flag, jaxpr, kinds), [v.aval for v in jaxpr.inputs])
+def with_flag(jaxpr: Jaxpr, kinds: Kinds, log: Log) -> Jaxpr:
+    """The program of the same inputs that returns the flag as its last result.
+
+    What ordered callbacks return is noted in ``log``.
+    """
+    run = functools.partial(run_with_flag, jaxpr, kinds, log=log)
+    return trace(run, [v.aval for v in jaxpr.inputs])
 
 
-def run_with_flag(jaxpr: Jaxpr, kinds: Kinds, *args: Any, is_inner: bool = False) -> list[Any]:
+def run_with_flag(
+    jaxpr: Jaxpr, kinds: Kinds, *args: Any, log: Log, is_inner: bool = False
+) -> list[Any]:
     """Run a function in the current trace; its results, and whether a check failed.
 
     Args:
         jaxpr: the function.
         kinds: the checks.
         *args: its arguments.
+        log: notes what ordered callbacks return.
         is_inner: whether it is a branch or the body of a loop: then NaNs may come in, and those in
             results are seen where the results are used.
     """
     flat = inlined(jaxpr, kinds)
-    run = _Run(flat, demands(flat), dict(zip(flat.inputs, args, strict=True)), is_inner)
+    run = _Run(flat, dict(zip(flat.inputs, args, strict=True)), log, is_inner)
     run.steps()
     outs = [run.read(a) for a in flat.outputs]
     run.look_for_nans()
     return [*outs, run.flag()]
 
 
-_inner = functools.partial(run_with_flag, is_inner=True)
-
-
 class _Run:
     """One run of a function with checks."""
 
-    def __init__(
-        self, flat: Flat, wanted: dict[Var, Demand], env: dict[Var, Any], is_inner: bool
-    ) -> None:
-        self.flat, self.wanted, self.is_inner = flat, wanted, is_inner
+    def __init__(self, flat: Flat, env: dict[Var, Any], log: Log, is_inner: bool) -> None:
+        self.flat, self.log, self.is_inner = flat, log, is_inner
+        self.wanted = demands(flat)
         self.env = {**flat.consts, **env}
         self.masks = Masks(self.read)
         self.found: list[Any] = []  # scalars
@@ -85,18 +89,19 @@ class _Run:
 
     def steps(self) -> None:
         """Run the equations, and the checks of what happens in them."""
+        inner = functools.partial(run_with_flag, log=self.log, is_inner=True)
         for step in self.flat.steps:
             eqn = step.eqn
             token = inherit(eqn.source)
             try:
                 ins = [self.read(a) for a in eqn.inputs]
                 if eqn.primitive.name in CONTROL:
-                    outs, flag = CONTROL_RULES[eqn.primitive.name](step, ins, _inner)
+                    outs, flag = CONTROL_RULES[eqn.primitive.name](step, ins, inner)
                     self.found.append(flag)
                 elif eqn.primitive.name == "check":
                     outs = self.assertion(step, ins)
                 else:
-                    outs = bind(eqn.primitive, *ins, **eqn.params)
+                    outs = bind(eqn.primitive, *ins, **recorded(eqn, self.log))
                 self.env.update(zip(eqn.outputs, outs, strict=True))
                 self.look_at(step, ins, outs)
             finally:
@@ -111,10 +116,12 @@ class _Run:
 
     def look_at(self, step: Step, ins: Values, outs: Values) -> None:
         """Check what happened in an equation; if that depends on later predicates, afterwards."""
+        if not outs:
+            return
+        demand = self.demand_of(step.eqn.outputs[0])
         for kind in _WHERE_IT_HAPPENS:
             if kind not in step.kinds:
                 continue
-            demand = self.demand_of(step.eqn.outputs[0])
             for mask in failures(kind, step.eqn, ins, outs, exact=False):
                 if demand.how == "all":
                     self.found.append(any_of(mask.value))

@@ -7,7 +7,7 @@ loops are followed as the values say, and nothing is said to the outside a secon
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from fnx.checks.flags import within
 from fnx.checks.inline import CONTROL, Flat, Step, inlined
 from fnx.checks.integers import exactly
 from fnx.checks.kinds import Kinds
+from fnx.checks.recording import results_of
 from fnx.checks.written import chains, producers_of, written_as
 from fnx.core.array import Array
 from fnx.core.evaluate import literal_value
@@ -29,6 +30,7 @@ from fnx.core.trace import bind
 
 Values = Sequence[Any]
 Apply = Callable[[Eqn, Values], Values]
+Log = Iterator[list[np.ndarray]]
 ORDER = ("index", "div", "nan", "overflow")  # of the checks of one equation
 
 
@@ -70,10 +72,18 @@ def apply_now(eqn: Eqn, ins: Values) -> Values:
 
 
 def first_failure(
-    jaxpr: Jaxpr, kinds: Kinds, args: Values, apply: Apply = apply_now
+    jaxpr: Jaxpr, kinds: Kinds, args: Values, log: Log, apply: Apply = apply_now
 ) -> Failure | None:
-    """The first equation, in the order of the program, that fails a check on these arguments."""
-    return _Replay(_plan(jaxpr, kinds), apply, ()).run(args, to_the_end=False)[1]
+    """The first equation, in the order of the program, that fails a check.
+
+    Args:
+        jaxpr: the program.
+        kinds: the checks.
+        args: its arguments.
+        log: what ordered callbacks returned.
+        apply: runs an equation.
+    """
+    return _Replay(_plan(jaxpr, kinds), apply, log, ()).run(args, to_the_end=False)[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +129,8 @@ class _Candidate:
 class _Replay:
     """A run of one function on known values."""
 
-    def __init__(self, plan: _Plan, apply: Apply, path: tuple[int, ...]) -> None:
-        self.plan, self.apply, self.path = plan, apply, path
+    def __init__(self, plan: _Plan, apply: Apply, log: Log, path: tuple[int, ...]) -> None:
+        self.plan, self.apply, self.log, self.path = plan, apply, log, path
         self.env: dict[Var, Any] = {}
         self.found: list[_Candidate] = []
 
@@ -161,6 +171,8 @@ class _Replay:
                     return
         elif eqn.primitive.name in ("check", "debug_callback"):
             outs = ()
+        elif eqn.primitive.name == "io_callback":
+            outs = [Array(x) for x in results_of(eqn, self.log)]
         else:
             outs = self.apply(eqn, ins)
         self.env.update(zip(eqn.outputs, outs, strict=True))
@@ -215,7 +227,9 @@ class _Replay:
         if name == "cond":
             branch = step.eqn.params["branches"][int(ins[0])]
             plan = _plan(branch, step.kinds)
-            return _Replay(plan, self.apply, self.path).run(ins[1:], to_the_end=to_the_end)
+            return _Replay(plan, self.apply, self.log, self.path).run(
+                ins[1:], to_the_end=to_the_end
+            )
         loop = self.scan if name == "scan" else self.loop
         return loop(step, ins, to_the_end)
 
@@ -231,7 +245,7 @@ class _Replay:
         failure = None
         for iteration, place in enumerate(reversed(places) if params["reverse"] else places):
             row = [Array(np.asarray(x)[place]) for x in xs]
-            replay = _Replay(plan, self.apply, (*self.path, iteration))
+            replay = _Replay(plan, self.apply, self.log, (*self.path, iteration))
             must_finish = to_the_end or failure is not None
             outs, found = replay.run([*consts, *carry, *row], to_the_end=must_finish)
             failure = failure or found
@@ -254,7 +268,7 @@ class _Replay:
         failure, iteration = None, 0
         while params.get("max_steps") is None or iteration < params["max_steps"]:
             path = (*self.path, iteration)
-            outs, found = _Replay(cond, self.apply, path).run(
+            outs, found = _Replay(cond, self.apply, self.log, path).run(
                 [*cond_consts, *carry], to_the_end=to_the_end
             )
             failure = failure or found
@@ -262,7 +276,7 @@ class _Replay:
                 return [], failure
             if not bool(outs[0]) or failure is not None:
                 break
-            outs, found = _Replay(body, self.apply, path).run(
+            outs, found = _Replay(body, self.apply, self.log, path).run(
                 [*consts, *carry], to_the_end=to_the_end
             )
             failure = failure or found

@@ -7,6 +7,7 @@ without a failure, and kept after one with.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from fnx.checks.flags import with_flag
 from fnx.checks.inline import has_checks
 from fnx.checks.kinds import Kinds
+from fnx.checks.recording import Log
 from fnx.checks.replay import first_failure
 from fnx.checks.report import error_of
 from fnx.control.call import set_compiler
@@ -33,14 +35,15 @@ class Checked:
         compiled: the program with the flag as its last result.
     """
 
-    __slots__ = ("_donated", "_jaxpr", "_kinds", "compiled", "name")
+    __slots__ = ("_donated", "_jaxpr", "_kinds", "_log", "compiled", "name")
 
     def __init__(self, jaxpr: Jaxpr, name: str, donated: tuple[bool, ...], kinds: Kinds) -> None:
         self.name = name
         self._jaxpr = replace(jaxpr)  # not the jaxpr itself, whose programs are remembered by it
         self._kinds = kinds
         self._donated = tuple([i for i, gives in enumerate(donated) if gives])
-        self.compiled: Compiled = derived(
+        self.compiled: Compiled
+        self.compiled, self._log = derived(
             jaxpr, ("check", kinds), lambda: _compile(jaxpr, name, kinds)
         )
 
@@ -48,6 +51,7 @@ class Checked:
         """The results for arrays of exactly the avals of the program; else ``MISS``."""
         if self._donated and given_twice(arrays, self._donated):
             raise passed_twice(self.name)
+        self._log.clear()
         outs = self.compiled.call(*arrays)
         return MISS if outs is MISS else self._judge(outs, arrays)
 
@@ -59,6 +63,7 @@ class Checked:
         """
         if self._donated and given_twice(arrays, self._donated):
             raise passed_twice(self.name)
+        self._log.clear()
         return self._judge(self.compiled(*arrays), arrays)
 
     def summary(self) -> str:
@@ -74,15 +79,17 @@ class Checked:
 
     def _explain(self, arrays: tuple[Array, ...]) -> None:
         """Raise the error for the first failure; none, if the flag was true without one."""
-        failure = first_failure(self._jaxpr, self._kinds, arrays)
+        find = functools.partial(first_failure, self._jaxpr, self._kinds, arrays)
+        failure = find(self._log.again())
         if failure is None:  # NumPy's results differ in the last bits: now by the compiler's
-            failure = first_failure(self._jaxpr, self._kinds, arrays, _apply_compiled)
+            failure = find(self._log.again(), _apply_compiled)
         if failure is not None:
             raise error_of(failure, self.name)
 
 
-def _compile(jaxpr: Jaxpr, name: str, kinds: Kinds) -> Compiled:
-    return compile_jaxpr(with_flag(jaxpr, kinds), name, (False,) * len(jaxpr.inputs))
+def _compile(jaxpr: Jaxpr, name: str, kinds: Kinds) -> tuple[Compiled, Log]:
+    log = Log()
+    return compile_jaxpr(with_flag(jaxpr, kinds, log), name, (False,) * len(jaxpr.inputs)), log
 
 
 def _apply_compiled(eqn: Eqn, ins: Any) -> Any:

@@ -327,6 +327,39 @@ def test_gradients_of_loops():
     assert np.isfinite(float(fnx.jit(fnx.grad(f), check="all")(1.0)))
 
 
+# Callbacks
+
+
+def test_ordered_callbacks_are_called_once_also_when_something_fails():
+    calls = []
+
+    def read(x):
+        calls.append(float(x))
+        return np.float32(-1.0 - len(calls))
+
+    def f(x):
+        y = fnx.io_callback(read, fnx.ShapeDtypeStruct((), "float32"), x, ordered=True)
+        z = lax.fori_loop(
+            0, 2, lambda i, s: s + fnx.io_callback(
+                read, fnx.ShapeDtypeStruct((), "float32"), s, ordered=True), y
+        )  # fmt: skip
+        fnx.debug.callback(lambda v: calls.append(None), z)
+        return fnp.log(z)
+
+    error = error_of(f, 1.0, check="nan")
+    assert (error.primitive, [float(x) for x in error.operands]) == ("log", [-9.0])
+    assert calls == [1.0, -2.0, -5.0, None]
+
+
+def test_printing_a_nan_is_no_failure(capsys):
+    def f(x):
+        fnx.debug.print("{}", fnp.log(x))
+        return x
+
+    assert float(fnx.jit(f, check="all")(-1.0)) == -1.0
+    assert capsys.readouterr().out.count("nan") == 1
+
+
 # Around it
 
 

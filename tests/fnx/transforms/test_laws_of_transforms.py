@@ -38,6 +38,7 @@ def test_reverse_mode_is_dual_to_forward_mode(f, x, t, ct):
     (x_ct,) = pull_back(ct)
     close(y, f(x))
     dy = np.asarray(jvp(f, (x,), (t,))[1])
+    assume(np.isfinite(dy).all())  # exponentials of squares of exponentials overflow
     np.testing.assert_allclose(np.dot(ct, dy), np.dot(x_ct, t), rtol=1e-7, atol=1e-7)
 
 

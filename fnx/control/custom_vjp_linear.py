@@ -15,9 +15,11 @@ from fnx.control.body import Values
 from fnx.control.call import lower_eqns
 from fnx.core.array import as_buffer
 from fnx.core.avals import Aval
-from fnx.core.ir import Jaxpr
+from fnx.core.evaluate import evaluate
+from fnx.core.ir import Atom, Jaxpr
 from fnx.core.primitive import Linear, Primitive
 from fnx.core.trace import has_tracers, trace
+from fnx.errors import DerivativeError
 from fnx.transforms.jvp import jvp_flat
 from fnx.transforms.linearize import linearize_flat, split_by_jvp
 from fnx.transforms.transpose import transpose_flat
@@ -55,12 +57,30 @@ def _linear_jaxpr(f: Callable[..., list[Any]], avals: list[Aval]) -> tuple[Jaxpr
     Calls that take residuals and cotangents together hide what is linear: then it is linearised.
     """
     jaxpr = trace(f, avals)
+    _check_looks(jaxpr)
     if all(eqn.primitive.split is None or not eqn.outputs for eqn in jaxpr.eqns):
         return jaxpr, [True] * len(jaxpr.outputs)
+    zeros = [instantiate(None, a) for a in avals]
     _, linear, active = linearize_flat(
-        f, [instantiate(None, a) for a in avals], [True] * len(avals)
+        functools.partial(evaluate, jaxpr), zeros, [True] * len(avals)
     )
     return linear, active
+
+
+def _check_looks(jaxpr: Jaxpr) -> None:
+    """Check that nothing looks at a cotangent: forward mode has none."""
+    unknown: set[Atom] = set(jaxpr.inputs)
+    for eqn in jaxpr.eqns:
+        if unknown.isdisjoint(eqn.inputs):
+            continue
+        if eqn.primitive.effect:
+            raise DerivativeError(
+                f"custom_vjp: in forward mode the backward rule is transposed, so that {eqn.primitive}"
+                " has no cotangent to look at.",
+                source=eqn.source,
+                hint="Take it out of the backward rule, or use reverse mode.",
+            )
+        unknown.update(eqn.outputs)
 
 
 def _pull(

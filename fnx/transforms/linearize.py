@@ -19,7 +19,7 @@ from fnx.core.eager import aval_of
 from fnx.core.evaluate import evaluate
 from fnx.core.ir import Eqn, Jaxpr, Literal, Var
 from fnx.core.primitive import NotDifferentiable, Primitive
-from fnx.core.trace import Trace, Values, bind, trace, trace_of
+from fnx.core.trace import Trace, Tracer, Values, bind, trace, trace_of
 from fnx.transforms.dce import dce_jaxpr
 from fnx.transforms.jvp import Flat, dual, jvp_rule, split_duals
 from fnx.transforms.unknown import unknown_outputs
@@ -86,34 +86,50 @@ def split_by_jvp(
     """A ``split`` rule from a forward-mode rule: results from primals, linear work on tangents.
 
     A call (to a jitted function, say) that takes primals and tangents together would be recorded
-    whole, as if all its results were linear. So if the rule makes one, the rule itself is
-    linearised, as a function of the tangents at zero.
+    whole, as if all its results were linear. So if the rule makes one, what was recorded is
+    linearised, as a function of the tangents at zero. The rule itself runs once.
 
     Args:
         rule: primals and tangents to results and their tangents; None is a zero tangent.
         primals: where to differentiate.
         tangents: not all None.
     """
-    given = [dx for dx in tangents if dx is not None]
-    target = trace_of(given)
+    target = trace_of([dx for dx in tangents if dx is not None])
     before = len(target.eqns) if target is not None else 0
     outs, out_tangents = rule(primals, tangents)
     if target is None or not hides_linear(target.eqns[before:], {v for v, _ in target.consts}):
         return outs, out_tangents
-    nonzero: list[bool] = []
+    recorded = target.eqns[before:]
+    target.eqns[before:] = _looks(recorded)
+    return _linearize_recorded(target, recorded, outs, out_tangents)
 
-    def of_tangents(*moving: Any) -> list[Any]:
-        rest = iter(moving)
-        ys, dys = rule(primals, tuple([None if dx is None else next(rest) for dx in tangents]))
-        nonzero[:] = [dy is not None for dy in dys]
-        return [*ys, *[dy for dy in dys if dy is not None]]
 
-    zeros = [instantiate(None, aval_of(dx)) for dx in given]
-    values, linear, active = linearize_flat(of_tangents, zeros, [True] * len(given))
-    moved = iter(evaluate(linear, *given))
-    changes = [next(moved) if is_active else None for is_active in active]
-    rest = iter(changes[len(nonzero) :])
-    return tuple(values[: len(nonzero)]), tuple([next(rest) if n else None for n in nonzero])
+def _looks(eqns: Sequence[Eqn]) -> list[Eqn]:
+    """The equations that only look at values, and what they need."""
+    looks = [eqn for eqn in eqns if eqn.primitive.effect and not eqn.outputs]
+    needed = {a for eqn in looks for a in eqn.inputs}
+    return [*dce_jaxpr(Jaxpr((), tuple(eqns), tuple(needed)), keep_effects=False).eqns, *looks]
+
+
+def _linearize_recorded(
+    target: Trace, eqns: Sequence[Eqn], outs: Values, out_tangents: Values
+) -> tuple[Values, Values]:
+    """Results and tangents that some equations of ``target`` gave, by linear work only."""
+    owned = [y for y in (*outs, *out_tangents) if target.owns(y)]
+    consts = tuple(target.consts)
+    defined = {v for eqn in eqns for v in eqn.outputs} | {v for v, _ in consts}
+    read = [a for eqn in eqns for a in eqn.inputs] + [y._var for y in owned]
+    free = tuple(dict.fromkeys(a for a in read if type(a) is Var and a not in defined))
+    jaxpr = Jaxpr(free, tuple(eqns), tuple([y._var for y in owned]), consts)
+    jaxpr = dce_jaxpr(jaxpr, keep_effects=False)
+    zeros = [instantiate(None, v.aval) for v in free]
+    found = linearize_flat(functools.partial(evaluate, jaxpr), zeros, [True] * len(free))
+    moved = iter(evaluate(found.linear, *[Tracer(target, v.aval, v) for v in free]))
+    changes = [next(moved) if is_active else None for is_active in found.active]
+    places = {id(y): i for i, y in enumerate(owned)}
+    values = [found.outs[places[id(y)]] if id(y) in places else y for y in outs]
+    tangents = [changes[places[id(dy)]] if id(dy) in places else dy for dy in out_tangents]
+    return tuple(values), tuple(tangents)
 
 
 def hides_linear(eqns: Sequence[Eqn], known: set[Var]) -> bool:

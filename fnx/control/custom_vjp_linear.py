@@ -75,8 +75,8 @@ def _check_looks(jaxpr: Jaxpr) -> None:
             continue
         if eqn.primitive.effect:
             raise DerivativeError(
-                f"custom_vjp: in forward mode the backward rule is transposed, so that {eqn.primitive}"
-                " has no cotangent to look at.",
+                "custom_vjp: in forward mode the backward rule is transposed, so that "
+                f"{eqn.primitive} has no cotangent to look at.",
                 source=eqn.source,
                 hint="Take it out of the backward rule, or use reverse mode.",
             )

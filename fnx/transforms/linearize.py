@@ -16,10 +16,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from fnx.core.eager import aval_of
-from fnx.core.evaluate import evaluate
-from fnx.core.ir import Eqn, Jaxpr, Literal, Var
+from fnx.core.evaluate import evaluate, literal_value
+from fnx.core.ir import Atom, Eqn, Jaxpr, Literal, Var
 from fnx.core.primitive import NotDifferentiable, Primitive
-from fnx.core.trace import Trace, Tracer, Values, bind, trace, trace_of
+from fnx.core.sources import disinherit, inherit
+from fnx.core.trace import Trace, Tracer, Values, bind, current_trace, trace, trace_of
 from fnx.transforms.dce import dce_jaxpr
 from fnx.transforms.jvp import Flat, dual, jvp_rule, split_duals
 from fnx.transforms.unknown import unknown_outputs
@@ -99,16 +100,9 @@ def split_by_jvp(
     outs, out_tangents = rule(primals, tangents)
     if target is None or not hides_linear(target.eqns[before:], {v for v, _ in target.consts}):
         return outs, out_tangents
-    recorded = target.eqns[before:]
-    target.eqns[before:] = _looks(recorded)
+    recorded = tuple(target.eqns[before:])
+    del target.eqns[before:]
     return _linearize_recorded(target, recorded, outs, out_tangents)
-
-
-def _looks(eqns: Sequence[Eqn]) -> list[Eqn]:
-    """The equations that only look at values, and what they need."""
-    looks = [eqn for eqn in eqns if eqn.primitive.effect and not eqn.outputs]
-    needed = {a for eqn in looks for a in eqn.inputs}
-    return [*dce_jaxpr(Jaxpr((), tuple(eqns), tuple(needed)), keep_effects=False).eqns, *looks]
 
 
 def _linearize_recorded(
@@ -116,20 +110,40 @@ def _linearize_recorded(
 ) -> tuple[Values, Values]:
     """Results and tangents that some equations of ``target`` gave, by linear work only."""
     owned = [y for y in (*outs, *out_tangents) if target.owns(y)]
-    consts = tuple(target.consts)
-    defined = {v for eqn in eqns for v in eqn.outputs} | {v for v, _ in consts}
+    env: dict[Atom, Any] = dict(target.consts)
+    defined = {v for eqn in eqns for v in eqn.outputs} | env.keys()
     read = [a for eqn in eqns for a in eqn.inputs] + [y._var for y in owned]
     free = tuple(dict.fromkeys(a for a in read if type(a) is Var and a not in defined))
-    jaxpr = Jaxpr(free, tuple(eqns), tuple([y._var for y in owned]), consts)
-    jaxpr = dce_jaxpr(jaxpr, keep_effects=False)
+    looks: list[Eqn] = []  # at tangents
+
+    def replay(*values: Any) -> list[Any]:
+        env.update(zip(free, values, strict=True))
+        current, seen = current_trace(), []
+        for eqn in eqns:
+            args = [literal_value(a) if type(a) is Literal else env[a] for a in eqn.inputs]
+            if eqn.primitive.effect and not eqn.outputs and current and current.owns_any(args):
+                looks.append(eqn)
+                seen += args
+                continue
+            token = inherit(eqn.source)
+            try:
+                env.update(zip(eqn.outputs, bind(eqn.primitive, *args, **eqn.params), strict=True))
+            finally:
+                disinherit(token)
+        return [env[y._var] for y in owned] + seen
+
     zeros = [instantiate(None, v.aval) for v in free]
-    found = linearize_flat(functools.partial(evaluate, jaxpr), zeros, [True] * len(free))
-    moved = iter(evaluate(found.linear, *[Tracer(target, v.aval, v) for v in free]))
-    changes = [next(moved) if is_active else None for is_active in found.active]
+    values, linear, active = linearize_flat(replay, zeros, [True] * len(free))
+    moved = iter(evaluate(linear, *[Tracer(target, v.aval, v) for v in free]))
+    changes = [next(moved) if is_active else None for is_active in active]
+    seen = iter(zip(values[len(owned) :], changes[len(owned) :], strict=True))
+    for eqn in looks:
+        pairs = [next(seen) for _ in eqn.inputs]
+        bind(eqn.primitive, *[x if dx is None else dx for x, dx in pairs], **eqn.params)
     places = {id(y): i for i, y in enumerate(owned)}
-    values = [found.outs[places[id(y)]] if id(y) in places else y for y in outs]
+    primal = [values[places[id(y)]] if id(y) in places else y for y in outs]
     tangents = [changes[places[id(dy)]] if id(dy) in places else dy for dy in out_tangents]
-    return tuple(values), tuple(tangents)
+    return tuple(primal), tuple(tangents)
 
 
 def hides_linear(eqns: Sequence[Eqn], known: set[Var]) -> bool:

@@ -32,6 +32,7 @@ _SLICING, _INDEXING = "fnx/ops/slicing.py", "fnx/ops/indexing.py"
 _CONTRACTION, _COMPARISON = "fnx/ops/contraction.py", "fnx/ops/comparison.py"
 _ALGEBRAIC, _RESHAPES = "fnx_xla_lite/passes/algebraic.py", "fnx_xla_lite/passes/reshapes.py"
 _COLLECTIVES = "fnx/ops/collectives.py"
+_CALLBACK = "fnx/control/callback.py"
 _EMIT_LOOPS = "fnx_xla_lite/backends/cpu/emit_loops.py"
 _EMIT_MEMORY = "fnx_xla_lite/backends/cpu/emit_memory.py"
 _CPU_SCALAR = "fnx_xla_lite/backends/cpu/scalar.py"
@@ -460,5 +461,36 @@ BUGS = (
         "fnx_xla_lite/backends/cpu/gemm_tile.py",
         "skipped = scaled(builder, region.skip, plan.columns)", "skipped = int64(0)",
         ("dot_general",),
+    ),
+    # Effects
+    Bug(
+        "transform", "dead code takes effects with it", "fnx/transforms/dce.py",
+        "if needed.isdisjoint(eqn.outputs) and not (keep_effects and has_effect(eqn)):",
+        "if needed.isdisjoint(eqn.outputs):",
+    ),
+    Bug(
+        "pass", "dead instructions take effects with them", "fnx_xla_lite/passes/dce.py",
+        "if needed.isdisjoint(instr.results) and not has_effect(instr):",
+        "if needed.isdisjoint(instr.results):",
+    ),
+    Bug(
+        "batch", "lanes come in reverse order", _CALLBACK,
+        "for lane in range(self.size):", "for lane in reversed(range(self.size)):",
+    ),
+    Bug(
+        "batch", "lanes of a cond do what other lanes do", "fnx/control/cond.py",
+        "if axes[0] is not None and any(map(has_effects, branches)):", "if False:",
+    ),
+    Bug(
+        "jvp", "a debug callback is lost in derivatives", _CALLBACK,
+        "return bind(debug_callback_p, *primals, callback=callback), ()", "return (), ()",
+    ),
+    Bug(
+        "lower", "callbacks are compiled as if they were pure", _CALLBACK,
+        "callback.results, has_side_effect=effect)", "callback.results, has_side_effect=False)",
+    ),
+    Bug(
+        "memory", "what a callback reads is not kept for it", "fnx_xla_lite/loops/steps.py",
+        "inputs = [(self.read(value), value.type)", "inputs = [(self.homes[value], value.type)",
     ),
 )  # fmt: skip

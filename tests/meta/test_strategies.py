@@ -16,7 +16,9 @@ from fnx.lowering.lower import lower
 from fnx.ops.layout import reduce_sum
 from fnx.transforms.transpose import transpose_jaxpr
 from tests.laws.lowered import modules_of
+from tests.laws.talking import Writer, run
 from tests.laws.test_derivatives import check_push, check_transpose
+from tests.laws.test_effects import Fnx, events_of
 from tests.meta.reached import all_slots, recorded
 from tests.op_specs import SPECS
 from tests.oracles import directions
@@ -26,6 +28,7 @@ from tests.strategies import ANY, FLOAT64_ONLY, NAMES, SMOOTH, WIDE, Recipe
 UNREACHABLE = {
     ("iota", "batch"),  # it has no operand that could be mapped
     ("while", "transpose"),  # an error that says what to write
+    *((name, slot) for name in ("pure_callback", "io_callback") for slot in ("jvp", "split")),
 }
 
 
@@ -76,12 +79,22 @@ def run_laws(name, seed):
                 check_transpose(linear, [x.index for x in chosen], seed)
 
 
+def run_blocks(seed):
+    """What the laws of effects do with blocks."""
+    block = (("vmap", 2, Writer(seed).block(2)), ("pure",))
+    events_of(block, lambda f: f)
+    lower(make_jaxpr(lambda x: run(Fnx(), block, x))(0.5))
+    events_of(Writer(seed, ("scan",)).block(1), grad)
+    events_of(Writer(seed, ("scan",)).block(1), lambda f: lambda x: jvp(f, (x,), (x,)))
+
+
 def test_every_rule_of_every_primitive_is_reached():
     assert set(REGISTRY) - set(SPECS) == {
         name for name, p in REGISTRY.items() if p.split is not None or p.collect is not None
     }, "a primitive has no op spec"
     with recorded() as found:
         for seed in range(6):
+            run_blocks(seed)
             for name in NAMES:
                 run_laws(name, seed)
             if found >= all_slots() - UNREACHABLE:

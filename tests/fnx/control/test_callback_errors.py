@@ -12,7 +12,7 @@ import pytest
 import fnx
 import fnx.numpy as fnp
 from fnx.errors import CallbackError, DerivativeError, FnxTypeError, FnxValueError
-from fnx.lax import cond
+from fnx.lax import cond, fori_loop, scan, while_loop
 from fnx_xla_lite.runtime import native_pool
 
 F32 = fnx.ShapeDtypeStruct((), "float32")
@@ -290,3 +290,71 @@ def test_a_tangent_cannot_be_looked_at_in_reverse_mode(jit):
     fnx.jvp(jit(f), (1.0,), (1.0,))
     with pytest.raises(DerivativeError, match="given a tangent, which does not exist in reverse"):
         jit(fnx.grad(f))(1.0)
+
+
+def test_a_failure_leaves_nested_loops_at_once(jit):
+    seen = []
+
+    def look(i, j):
+        seen.append((int(i), int(j)))
+        if (int(i), int(j)) == (2, 1):
+            raise Mine(i)
+
+    def f(x):
+        def inner(i, j, x):
+            fnx.debug.callback(look, i, j)
+            return x + fnp.sin(x)
+
+        outer = lambda i, x: cond(i > 0, lambda x: fori_loop(0, 3, lambda j, x: inner(i, j, x), x),
+                                  lambda x: x, x)  # fmt: skip
+        return fori_loop(0, 5, outer, x)
+
+    g = jit(f)
+    for _ in range(2):
+        with pytest.raises(Mine):
+            g(fnp.ones(100))
+        assert seen == [(1, 0), (1, 1), (1, 2), (2, 0), (2, 1)]
+        seen.clear()
+
+
+def test_an_error_in_a_loop_inside_of_a_gradient(jit):
+    def step(c, x):
+        fnx.debug.callback(fails_at_three, x)
+        return c * x, None
+
+    def fails_at_three(x):
+        if x == 3:
+            raise Mine
+
+    f = jit(fnx.grad(lambda c: scan(step, c, fnp.arange(5.0))[0]))
+    with pytest.raises(Mine):
+        f(1.0)
+
+
+def test_a_condition_that_raises(jit):
+    def fails(x):
+        if x > 10:
+            raise Mine(float(x))
+        return x
+
+    g = jit(
+        lambda x: while_loop(lambda x: fnx.pure_callback(fails, F32, x) < 100, lambda x: x * 2, x)
+    )
+    with pytest.raises(Mine, match="16"):
+        g(1.0)
+
+
+def test_a_backward_rule_cannot_look_at_what_forward_mode_does_not_have(jit):
+    @fnx.custom_vjp
+    def f(x):
+        return x * x
+
+    def backward(x, ct):
+        fnx.debug.print("{}", ct)
+        return (2 * x * ct,)
+
+    f.defvjp(lambda x: (x * x, x), backward)
+    with pytest.raises(DerivativeError, match="debug_callback has no cotangent to look at") as e:
+        jit(lambda x: fnx.jvp(f, (x,), (x,)))(1.0)
+    assert "or use reverse mode" in str(e.value)
+    assert float(jit(fnx.grad(fnx.grad(f)))(1.0)) == 2.0

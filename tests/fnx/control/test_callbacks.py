@@ -8,8 +8,9 @@ import pytest
 
 import fnx
 import fnx.numpy as fnp
+from fnx import lax
 from fnx.core.effects import has_effect
-from fnx.lax import cond, stop_gradient, switch
+from fnx.lax import cond, fori_loop, scan, stop_gradient, switch, while_loop
 
 F32 = fnx.ShapeDtypeStruct((), "float32")
 
@@ -392,3 +393,120 @@ def test_the_same_program_text_calls_its_own_functions(log):
     first, second = make("first"), make("second")
     first(1.0), second(2.0), first(3.0)
     assert log.take() == [("first", 1.0), ("second", 2.0), ("first", 3.0)]
+
+
+def loop_over(log, times):
+    def step(c, x):
+        log.note("step", c, x)
+        return c * x, fnp.sin(c)
+
+    return lambda c, xs: scan(step, c, xs)[0]
+
+
+def test_every_step_of_a_loop(jit, log):
+    xs = fnp.asarray([2.0, 3.0])
+    expected = [("step", 1.0, 2.0), ("step", 2.0, 3.0)]
+    f = loop_over(log, 2)
+    for run in (
+        lambda: jit(f)(1.0, xs),
+        lambda: jit(fnx.grad(f))(1.0, xs),
+        lambda: fnx.grad(jit(f), argnums=1)(1.0, xs),
+        lambda: jit(fnx.hessian(f))(1.0, xs),
+        lambda: jit(fnx.value_and_grad(fnx.grad(f)))(1.0, xs),
+    ):
+        run()
+        assert log.take() == expected
+    jit(fnx.vmap(f, in_axes=(0, None)))(fnp.asarray([1.0, 10.0]), xs)
+    assert [event[1:] for event in log.take()] == [(1.0, 2.0), (10.0, 2.0), (2.0, 3.0), (20.0, 3.0)]
+
+
+def test_a_loop_whose_result_nobody_reads(jit, log):
+    def f(x):
+        fori_loop(0, 3, lambda i, x: log.note("i", i) or x + i, x)
+        lax.map(lambda y: log.note("y", y), fnp.arange(2.0))
+        return x
+
+    jit(f)(1.0)
+    assert log.take() == [("i", 0), ("i", 1), ("i", 2), ("y", 0.0), ("y", 1.0)]
+
+
+def test_lanes_of_a_while_loop_stop_each_for_itself(jit, log):
+    def f(x):
+        def goes_on(x):
+            log.note("test", x)
+            return x < 4
+
+        return while_loop(goes_on, lambda x: log.note("body", x) or x * 2, x)
+
+    alone = []
+    for x in (3.0, 1.0, 5.0):
+        f(x)
+        alone += log.take()
+    assert alone.count(("test", 4.0)) == 1
+    assert jit(fnx.vmap(f))(fnp.asarray([3.0, 1.0, 5.0])).tolist() == [6.0, 4.0, 5.0]
+    assert log.take() == alone
+    for _ in range(2):  # and if it is compiled
+        assert float(jit(f)(1.0)) == 4.0
+        assert log.take() == alone[3:8]
+
+
+def test_reverse_mode_of_a_while_loop(jit, log):
+    def goes_on(x):
+        log.note("test", x)
+        return x < 100_000
+
+    def f(x, bound=None):
+        return while_loop(goes_on, lambda x: log.note("body", x) or x * 2, x, max_steps=bound)
+
+    f(1.0)
+    expected = log.take()
+    assert len(expected) == 35
+    assert float(fnx.grad(f)(1.0)) == 2.0**17
+    assert log.take() == expected
+    assert float(jit(fnx.grad(lambda x: f(x, 20)))(1.0)) == 2.0**17
+    assert log.take() == expected
+    jit(lambda x: fnx.linearize(f, x)[1](1.0))(1.0)
+    assert log.take() == expected
+
+
+def test_what_is_the_same_in_every_step_still_happens_in_every_step(jit, log):
+    def f(x):
+        def step(c, _):
+            y = fnx.io_callback(lambda: log("io") or 2.0, F32)
+            log.note("const", fnp.sin(x))
+            return c * fnp.cos(x) * stop_gradient(y), None
+
+        return scan(step, x, None, length=3)[0]
+
+    for run in (jit(f), jit(fnx.grad(f)), fnx.grad(jit(f))):
+        run(0.0)
+        assert log.take() == [("io",), ("const", 0.0)] * 3
+
+
+def test_rules_that_loop_run_once(jit, log):
+    """In reverse mode a rule is cut in two; what it does is not done twice."""
+    steps = loop_over(log, 2)
+
+    @fnx.custom_jvp
+    def f(x):
+        return steps(x, fnp.asarray([2.0, 3.0]))
+
+    @f.defjvp
+    def rule(primals, tangents):
+        log.note("rule", *primals)
+        y, dy = fnx.jvp(lambda x: steps(x, fnp.asarray([2.0, 3.0])), primals, tangents)
+        log.note("after", y)
+        return y, dy
+
+    expected = [("rule", 1.0), ("step", 1.0, 2.0), ("step", 2.0, 3.0), ("after", 6.0)]
+    assert float(jit(fnx.grad(f))(1.0)) == 6.0
+    assert sorted(log.take()) == sorted(expected)
+    jit(lambda x: fnx.jvp(f, (x,), (x,)))(1.0)
+    assert log.take() == expected
+
+
+def test_un_jitted_loops_with_callbacks_compile_nothing(log, monkeypatch):
+    f = loop_over(log, 2)
+    monkeypatch.setattr("fnx.control.call.run_compiled", None)
+    f(1.0, fnp.ones(2000))
+    assert len(log.take()) == 2000

@@ -17,7 +17,7 @@ from fnx import tree
 from fnx.core.array import Array
 from fnx.core.avals import Aval
 from fnx.core.effects import inner_jaxprs
-from fnx.core.ir import Jaxpr
+from fnx.core.ir import Eqn, Jaxpr
 from fnx.core.primitive import NotLinear, Primitive
 from fnx.core.sources import Source, disinherit, inherit, user_source
 from fnx.core.trace import bind
@@ -309,3 +309,9 @@ def has_callbacks(jaxpr: Jaxpr) -> bool:
 
 
 _CALLBACKS = frozenset({pure_callback_p, io_callback_p, debug_callback_p})
+
+
+def happens_once(eqn: Eqn) -> bool:
+    """Whether an equation changes the world, so that its results cannot be computed again."""
+    inner = [e for jaxpr in inner_jaxprs(eqn.params.values()) for e in jaxpr.eqns]
+    return eqn.primitive is io_callback_p or any(map(happens_once, inner))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from fnx.control.callback import debug_callback_p, happens_once
 from fnx.control.checkpoint_policies import Policy
 from fnx.control.inlining import evaluate_inlined
 from fnx.core.evaluate import evaluate
@@ -54,7 +55,13 @@ def cut(body: Jaxpr, active: Sequence[bool], policy: Policy | None) -> Cut:
     saved = _saved(known, policy)
     moving = {*tangents, *(v for eqn in linear for v in eqn.outputs)}
     read = [a for eqn in linear for a in eqn.inputs] + list(joint.outputs[len(outs) :])
-    again, residuals = _needed(known, [a for a in read if a not in moving], saved)
+    read = [a for a in read if a not in moving]
+    again, residuals = _needed(known, read, saved)
+    looks = [eqn for eqn in known if eqn.primitive is debug_callback_p]
+    if again and looks:  # who looks at what the function computes sees it computed again
+        shown = [a for eqn in looks for a in eqn.inputs]
+        again, residuals = _needed(known, [*read, *shown], saved)
+        again = [eqn for eqn in known if eqn in {*again, *looks}]
     eqns = (*again, *linear)
     half = dce_jaxpr(Jaxpr((*residuals, *tangents), eqns, joint.outputs[len(outs) :]))
     extra = [v for v in residuals if v not in operands and v not in outs]
@@ -95,13 +102,15 @@ def _apart(eqns: Sequence[Eqn], tangents: Sequence[Var]) -> tuple[list[Eqn], lis
 
 
 def _saved(known: Sequence[Eqn], policy: Policy | None) -> set[Var]:
-    """What the policy keeps."""
-    if policy is None:
-        return set()
+    """What the policy keeps; and results of what must not happen twice."""
     return {
         v
         for eqn in known
-        if policy(eqn.primitive, *[a.aval for a in eqn.inputs], **eqn.params)
+        if happens_once(eqn)
+        or (
+            policy is not None
+            and policy(eqn.primitive, *[a.aval for a in eqn.inputs], **eqn.params)
+        )
         for v in eqn.outputs
     }
 

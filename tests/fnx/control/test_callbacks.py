@@ -165,15 +165,30 @@ def test_derivatives_run_it_once_with_the_primals(jit, log):
 
 
 def test_a_checkpoint_runs_it_again_in_the_backward_pass(jit, log):
-    @fnx.checkpoint
     def f(x):
         log.note("f", x)
         return fnp.sin(x) * x
 
-    jit(f)(1.0)
+    again = fnx.checkpoint(f)
+    jit(again)(1.0)
     assert log.take() == [("f", 1.0)]
-    jit(fnx.grad(f))(1.0)
+    jit(fnx.grad(again))(1.0)
     assert log.take() == [("f", 1.0)] * 2
+    kept = fnx.checkpoint(f, policy=fnx.checkpoint_policies.everything_saveable)
+    jit(fnx.grad(kept))(1.0)
+    assert log.take() == [("f", 1.0)]
+
+
+def test_a_checkpoint_does_not_do_io_again(jit, log):
+    @fnx.checkpoint
+    def f(x):
+        y = fnx.io_callback(lambda: log("io") or 2.0, F32)
+        return fnp.sin(x * y) * cond(x > 0, lambda x: fnx.io_callback(lambda x: log("in") or x, F32,
+                                     stop_gradient(x)) * x, lambda x: x, x)  # fmt: skip
+
+    for run in (jit(f), jit(fnx.grad(f)), fnx.grad(jit(f))):
+        run(1.0)
+        assert log.take() == [("io",), ("in",)]
 
 
 def test_custom_rules_note_what_they_run(jit, log):

@@ -1,7 +1,8 @@
 """Looping: a function of arrays as the body of a loop whose result is the function's own.
 
-Arguments come to the body by every way: carried (in a pair that changes places in every step, so
-that it is no constant), read row by row, closed over. A loop runs one or two steps.
+Arguments come to the body by every way: carried, read row by row, closed over. A loop runs one or
+two steps, and the last one must get the arguments: a step before it gets them turned round, and so
+does a step too many.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ from fnx.core.avals import Aval
 from fnx.core.dtypes import BOOL
 from fnx.core.eager import aval_of
 from fnx.core.trace import trace
-from fnx.ops.comparison import gt, lt
+from fnx.ops.comparison import gt, lt, select
 from fnx.ops.conversion import convert
 from fnx.ops.families import add
-from fnx.ops.layout import broadcast_in_dim, reshape
+from fnx.ops.joining import concatenate, reverse
+from fnx.ops.layout import broadcast_in_dim, expand, reshape
 from fnx.ops.reduction import reduce_or
 from fnx.ops.slicing import slice as slice_of
 from fnx.transforms.zeros import zeros
@@ -30,7 +32,7 @@ F = Callable[..., Sequence[Any]]
 
 
 def as_scan(f: F) -> F:
-    """``f`` in a scan of two steps: results are the last carry, or a row of the ys."""
+    """``f`` in a scan of two steps: results are the last carry, or the last row of the ys."""
 
     def scanned(*args: Any) -> Any:
         if not args:
@@ -44,11 +46,12 @@ def as_scan(f: F) -> F:
             outs = tuple(f(*_assembled(args, roles, here, row)))
             return (other, here, outs), outs
 
-        init = (carried, carried, _results(f, args))
-        reverse = bool(first % 2)
-        (_, _, last), ys = scan(step, init, [_twice(x) for x in moving], 2, reverse)
-        rows = zip(last, ys, strict=True)
-        return tuple([x if i % 2 else _row(y, int(reverse)) for i, (x, y) in enumerate(rows)])
+        backwards = bool(first % 2)
+        init = (_turned(carried), carried, _results(f, args))
+        xs = [_rows(x, backwards) for x in moving]
+        (_, _, last), ys = scan(step, init, xs, 2, backwards)
+        pairs = enumerate(zip(last, ys, strict=True))
+        return tuple([x if i % 2 else _row(y, int(not backwards)) for i, (x, y) in pairs])
 
     return scanned
 
@@ -66,7 +69,7 @@ def as_fori(f: F) -> F:
             here, other, _ = value
             return other, here, tuple(f(*_assembled(args, roles, here, ())))
 
-        return fori_loop(0, 2, step, (carried, carried, _results(f, args)))[2]
+        return fori_loop(0, 2, step, (_turned(carried), carried, _results(f, args)))[2]
 
     return looped
 
@@ -79,14 +82,18 @@ def as_while(f: F) -> F:
             return f()
         roles = [i % 2 for i in range(len(args))]
         carried = _of_role(args, roles, 0)
-        steps = add(convert(_is_positive(args[0]), dtype=np.dtype(np.int32)), np.int32(1))
+        steps = add(convert(is_positive(args[0]), dtype=np.dtype(np.int32)), np.int32(1))
 
         def step(value: Any) -> Any:
             i, here, other, _ = value
             outs = tuple(f(*_assembled(args, roles, here, ())))
             return add(i, np.int32(1)), other, here, outs
 
-        init = (np.int32(0), carried, carried, _results(f, args))
+        pairs = list(zip(carried, _turned(carried), strict=True))
+        once = lt(steps, np.int32(2))
+        here = tuple([_either(once, x, y) for x, y in pairs])
+        other = tuple([_either(once, y, x) for x, y in pairs])
+        init = (np.int32(0), here, other, _results(f, args))
         return while_loop(lambda value: lt(value[0], steps), step, init, max_steps=3)[3]
 
     return looped
@@ -110,14 +117,23 @@ def _results(f: F, args: Sequence[Any]) -> tuple[Any, ...]:
     return tuple([zeros(Aval.of(a.aval.shape, a.aval.dtype)) for a in outputs])
 
 
-def _twice(x: Any) -> Any:
-    aval = aval_of(x)
-    axes = tuple(range(1, aval.ndim + 1))
-    return broadcast_in_dim(x, shape=(2, *aval.shape), dimensions=axes)
+def _turned(values: Sequence[Any]) -> tuple[Any, ...]:
+    """The same elements in another order."""
+    return tuple([reverse(x, dimensions=tuple(range(aval_of(x).ndim))) for x in values])
+
+
+def _rows(x: Any, is_first: bool) -> Any:
+    """Two rows: ``x``, and its elements in another order."""
+    rows = [expand(y, 1, 0) for y in (*_turned([x]), x)]
+    return concatenate(*(rows[::-1] if is_first else rows), dimension=0)
+
+
+def _either(pred: Any, x: Any, y: Any) -> Any:
+    return select(broadcast_in_dim(pred, shape=aval_of(x).shape, dimensions=()), x, y)
 
 
 def _row(x: Any, index: int) -> Any:
-    """The row of the step that ran last but one, or first."""
+    """One row of two."""
     shape = aval_of(x).shape
     start, limit = [0] * len(shape), list(shape)
     start[0], limit[0] = index, index + 1
@@ -125,7 +141,7 @@ def _row(x: Any, index: int) -> Any:
     return reshape(part, shape=shape[1:])
 
 
-def _is_positive(x: Any) -> Any:
+def is_positive(x: Any) -> Any:
     """Whether any element is; a rank-0 boolean."""
     aval = aval_of(x)
     truth = x if aval.dtype == BOOL else gt(x, aval.dtype.type(0))

@@ -34,13 +34,13 @@ from fnx.core.primitive import REGISTRY, Primitive
 from fnx.core.trace import bind
 from fnx.ops.arithmetic import mul
 from fnx.ops.bitwise import and_, xor
-from fnx.ops.comparison import eq, ne
+from fnx.ops.comparison import ne
 from fnx.ops.conversion import convert
 from fnx.ops.families import add
 from fnx.ops.layout import broadcast_in_dim, reduce_sum, reshape
 from fnx.ops.reduction import reduce_or
 from fnx.ops.trigonometric import sin
-from tests.looping import as_fori, as_scan, as_while
+from tests.looping import as_fori, as_scan, as_while, is_positive
 
 TOLERANCES = {FLOAT64: 1e-9, FLOAT32: 1e-4, FLOAT16: 3e-2, BFLOAT16: 2e-1}
 
@@ -263,13 +263,15 @@ def with_vjp_rule(f: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def as_branches(f: Callable[..., Any]) -> Callable[..., Any]:
-    """``f`` as both branches of a ``cond`` whose predicate depends on the first operand."""
+    """``f`` as both branches of a ``cond`` whose predicate depends on the first operand.
+
+    In a batch some examples take one of them and some the other.
+    """
 
     def branched(*args: Any) -> Any:
         if not args:
             return f()
-        axes = tuple(range(len(aval_of(args[0]).shape)))
-        return cond(reduce_or(eq(args[0], args[0]), axes=axes), f, f, *args)
+        return cond(is_positive(args[0]), f, f, *args)
 
     return branched
 

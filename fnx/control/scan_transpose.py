@@ -8,10 +8,11 @@ that are not linear (a counter, say) are computed first, by a scan of their own.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from fnx.control.derived import derived
+from fnx.control.scan_known import Run, run_known, unknown_carries
 from fnx.control.scan_parts import (
     Application,
     Scan,
@@ -20,20 +21,18 @@ from fnx.control.scan_parts import (
     close_behind,
     exactly,
     filled_in,
-    settled,
 )
 from fnx.core.avals import Aval
-from fnx.core.ir import Atom, Jaxpr
+from fnx.core.ir import Jaxpr
 from fnx.core.primitive import Linear
 from fnx.core.trace import trace
 from fnx.ops.bitwise import or_
 from fnx.ops.families import add
 from fnx.transforms.dce import dce_jaxpr
-from fnx.transforms.masks import Masks, known_mask, mask_aval, read_masks
+from fnx.transforms.masks import Masks, known_mask, mask_aval, read_masks, split_masks
 from fnx.transforms.transpose import transpose_masked
 from fnx.transforms.zeros import filled, instantiate, zeros
 
-Run = Callable[[Application], Values]
 Marks = tuple[tuple[bool, ...], ...]  # of constants, carries and xs: which are linear
 
 
@@ -51,10 +50,10 @@ def transpose_scan(
     """
     marks = [isinstance(x, Linear) for x in inputs]
     const_marks, init_marks, x_marks = scan.inputs(marks)
-    carry_marks = _unknown_carries(scan, marks)
+    carry_marks = unknown_carries(scan, marks)
     consts, _, xs = scan.inputs(inputs)
     known = [not m for m in carry_marks]
-    stacks = _run_known(scan, inputs, marks, known, run) if any(known) else []
+    stacks = run_known(scan, inputs, marks, known, run) if any(known) else []
     linear = (tuple(const_marks), tuple(carry_marks), tuple(x_marks))
     back = _backward(scan, linear, cts, masks)
     known_consts = [x for x in consts if not isinstance(x, Linear)]
@@ -63,62 +62,42 @@ def transpose_scan(
     avals = [x.aval for x in consts if isinstance(x, Linear)]
     start = [zeros(aval) for aval in avals]
     start += _arrays(chosen(ct_carry, carry_marks), _linear_avals(scan, linear)[1])
-    start += [_nothing(aval) for aval, m in zip(avals, back.consts, strict=True) if m]
+    flags = [_nothing(aval) for aval, m in zip(avals, back.consts, strict=True) if m]
     rows = zip(
         chosen(carry_masks, carry_marks), _linear_avals(scan, linear)[1], back.carry, strict=True
     )
-    start += [_nothing(aval) if mask is None else mask() for mask, aval, m in rows if m]
-    moving = [*known_xs, *stacks, *[ct for ct in ct_ys if ct is not None], *read_masks(y_masks)]
+    flags += [_nothing(aval) if mask is None else mask() for mask, aval, m in rows if m]
+    fixed = [*known_consts, *back.hoisted]
+    moving = [*known_xs, *stacks]
+    ct_rows, mask_rows = [ct for ct in ct_ys if ct is not None], read_masks(y_masks)
+    apply = functools.partial(_apply, scan, run)
+    found = iter(apply(back.body, fixed, [*start, *flags], [*moving, *ct_rows, *mask_rows]))
+    ct_consts, ct_carry = filled_from(const_marks, found), filled_from(carry_marks, found)
+    _ = [next(found) for _ in flags]
+    ct_xs = filled_from(x_marks, found)
+    ct_carry = [ct if m else None for ct, m in zip(ct_carry, init_marks, strict=True)]
+    fixed += [zeros(aval) for aval in back.idle]
+    own = functools.cache(functools.partial(apply, back.masks, fixed, flags, [*moving, *mask_rows]))
+    exist = [*_spread(const_marks, back.consts), *_spread(carry_marks, back.carry)]
+    own_masks = split_masks(own, [m for m in [*exist, *_spread(x_marks, back.xs)] if m])
+    masks = filled_from([*exist, *_spread(x_marks, back.xs)], own_masks)
+    return (*ct_consts, *ct_carry, *ct_xs), masks
+
+
+def _apply(
+    scan: Scan,
+    run: Run,
+    body: Jaxpr,
+    consts: Sequence[Any],
+    carry: Sequence[Any],
+    xs: Sequence[Any],
+) -> Values:
+    """Run a body over the steps of a scan, backwards."""
     made = Scan(
-        back.body, len(known_consts) + len(back.hoisted), len(start),
+        body, len(consts), len(carry),
         scan.length, not scan.reverse, scan.unroll, scan.counted,
     )  # fmt: skip
-    found = iter(run(Application(made, [*known_consts, *back.hoisted], start, moving)))
-    (ct_consts, ct_carry), (const_masks, carry_masks) = [
-        (filled_from(const_which, found), filled_from(carry_which, found))
-        for const_which, carry_which in (
-            (const_marks, carry_marks),
-            (_spread(const_marks, back.consts), _spread(carry_marks, back.carry)),
-        )
-    ]
-    ct_xs = filled_from(x_marks, found)
-    x_masks = filled_from(_spread(x_marks, back.xs), found)
-    ct_carry = [ct if m else None for ct, m in zip(ct_carry, init_marks, strict=True)]
-    own = (*const_masks, *carry_masks, *x_masks)
-    return (*ct_consts, *ct_carry, *ct_xs), [None if m is None else known_mask(m) for m in own]
-
-
-def _unknown_carries(scan: Scan, marks: Sequence[bool]) -> list[bool]:
-    """Which carries depend on linear operands."""
-    const_marks, carry_marks, x_marks = scan.inputs(marks)
-
-    def attempt(carry: list[bool]) -> tuple[list[bool], list[bool]]:
-        all_marks = [*const_marks, *carry, *x_marks]
-        unknown: set[Atom] = set(chosen(scan.body.inputs, all_marks))
-        for eqn in scan.body.eqns:
-            if not unknown.isdisjoint(eqn.inputs):
-                unknown.update(eqn.outputs)
-        return carry, [a in unknown for a in scan.outputs(scan.body.outputs)[0]]
-
-    return settled(carry_marks, attempt)
-
-
-def _run_known(
-    scan: Scan, inputs: Values, marks: Sequence[bool], known: Sequence[bool], run: Run
-) -> list[Any]:
-    """Run the part of a scan that depends on no linear operand; its carries before each step."""
-    const_vars, carry_vars, x_vars = scan.inputs(scan.body.inputs)
-    consts, carry, xs = scan.inputs(inputs)
-    const_marks, _, x_marks = scan.inputs([not m for m in marks])
-    own = chosen(carry_vars, known)
-    new = chosen(scan.outputs(scan.body.outputs)[0], known)
-    binders = (*chosen(const_vars, const_marks), *own, *chosen(x_vars, x_marks))
-    body = dce_jaxpr(Jaxpr(binders, scan.body.eqns, (*new, *own)), keep_effects=False)
-    made = Scan(
-        body, sum(const_marks), len(own), scan.length, scan.reverse, scan.unroll, scan.counted
-    )
-    values = chosen(consts, const_marks), chosen(carry, known), chosen(xs, x_marks)
-    return list(run(Application(made, *values)))[len(own) :]
+    return run(Application(made, list(consts), list(carry), list(xs)))
 
 
 class BackwardBody(NamedTuple):
@@ -127,7 +106,10 @@ class BackwardBody(NamedTuple):
     Attributes:
         body: ``(*known consts, *hoisted | *cts of consts, *cts of carries, *their masks | *known
             xs, *known carries, *cts of ys, *their masks)`` to ``(*cts of consts, *cts of carries,
-            *their masks | *cts of xs, *their masks)``.
+            *their masks | *cts of xs)``.
+        masks: the same without cotangents, to ``(*masks | *masks of cts of xs)``. A scan of its
+            own, so that masks are no results of what is linear in the cotangents.
+        idle: avals of cotangents that ``masks`` takes behind its constants, and makes no use of.
         hoisted: values that it closes over.
         consts: which of the linear constants' cotangents have a mask: in every step.
         carry: which of the linear carries' have one.
@@ -135,6 +117,8 @@ class BackwardBody(NamedTuple):
     """
 
     body: Jaxpr
+    masks: Jaxpr
+    idle: list[Aval]
     hoisted: Values
     consts: list[bool]
     carry: list[bool]
@@ -172,7 +156,29 @@ def _backward_body(
         flags = joined
     num_known = len(linear[0]) - count
     closed, hoisted = close_behind(jaxpr, num_known)
-    return BackwardBody(closed, hoisted, flags[:count], flags[count:], found[len(flags) :])
+    xs = found[len(flags) :]
+    body, masks, idle = _apart(
+        closed, num_known + len(hoisted), flags, sum(ys), sum(y_masks), sum(xs)
+    )
+    return BackwardBody(body, masks, idle, hoisted, flags[:count], flags[count:], xs)
+
+
+def _apart(
+    jaxpr: Jaxpr, consts: int, flags: Sequence[bool], ys: int, y_masks: int, x_masks: int
+) -> tuple[Jaxpr, Jaxpr, list[Aval]]:
+    """The body without the masks of xs' cotangents; that without cotangents; and the idle ones."""
+    inputs, outputs = jaxpr.inputs, jaxpr.outputs
+    carried, masks = consts + len(flags), sum(flags)
+    last_known, last_ct = len(inputs) - ys - y_masks, len(inputs) - y_masks
+    last = len(outputs) - x_masks
+    mask_outputs = (*outputs[len(flags) : len(flags) + masks], *outputs[last:])
+    body = dce_jaxpr(Jaxpr(inputs, jaxpr.eqns, outputs[:last]))
+    alone = dce_jaxpr(Jaxpr(inputs, jaxpr.eqns, mask_outputs))
+    read = {a for eqn in alone.eqns for a in eqn.inputs}
+    cts = (*inputs[consts:carried], *inputs[last_known:last_ct])
+    idle = [v for v in cts if v in read]
+    mask_inputs = (*inputs[:consts], *idle, *inputs[carried:last_known], *inputs[last_ct:])
+    return body, Jaxpr(mask_inputs, alone.eqns, alone.outputs), [v.aval for v in idle]
 
 
 def _linear_avals(scan: Scan, linear: Marks) -> list[list[Aval]]:

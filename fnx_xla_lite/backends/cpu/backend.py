@@ -7,6 +7,7 @@ the program and the target only, so an object made once serves every process on 
 from __future__ import annotations
 
 import ctypes
+import dataclasses
 import functools
 import hashlib
 import importlib.resources
@@ -146,16 +147,16 @@ def _fill_callbacks(library: Library, program: Program) -> tuple[Any, ...]:
 
 def _key(program: Program, target: Target) -> str:
     """Hash of all that the object code depends on."""
-    parts = (
-        program_text(program),
-        target.triple,
-        target.cpu,
-        target.features,
-        target.name,
-        repr(target.caches),
-        _sources(),
+    # Every field of a target steers its code; a set's order is no part of it.
+    fields = sorted(
+        f"{f.name}={_text(getattr(target, f.name))}" for f in dataclasses.fields(target)
     )
+    parts = (program_text(program), *fields, _sources())
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _text(field: object) -> str:
+    return repr(sorted(field)) if isinstance(field, frozenset) else repr(field)
 
 
 @functools.cache

@@ -70,7 +70,7 @@ def _emit(scope: Scope, expr: loops.Expr) -> ir.Value:
 
 def _emit_apply(scope: Scope, expr: loops.Apply) -> ir.Value:
     args = [emit_expr(scope, arg) for arg in expr.args]
-    if expr.op == "divide" and expr.dtype in ("f32", "f64") and scope.facts.target.fma:
+    if expr.op == "divide" and expr.dtype in ("f32", "f64") and scope.facts.target.slow_divider:
         top, under = args
         if lanes_of(top.type) and not lanes_of(under.type):
             return _divide_by_one(scope, expr, top, under)

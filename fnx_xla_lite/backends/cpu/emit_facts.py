@@ -236,10 +236,15 @@ def _register_bytes(dtype: str) -> int:
 
 
 def _unroll(weight: int, registers: int) -> int:
-    """Vectors per iteration: light bodies want more in flight, heavy ones cost compile time."""
-    if weight <= 8:
+    """Vectors per iteration: light bodies want more in flight, heavy ones cost compile time.
+
+    With 16 registers constants are read from memory again and again; vectors that are computed
+    together share these reads.
+    """
+    few = registers < 32
+    if weight <= (40 if few else 8):
         return 4
-    return 2 if weight <= 40 and registers >= 32 else 1
+    return 2 if weight <= (80 if few else 40) else 1
 
 
 def _fitting(loop: loops.Loop, unit: int, room: int) -> int:

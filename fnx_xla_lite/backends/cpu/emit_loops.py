@@ -131,7 +131,7 @@ def _partial_results(scope: Scope, loop: loops.Loop) -> Iterator[None]:
             continue  # its value is looked at in between: combine after every vector loop
         is_extremum = op in EXTREMA and register_dtype(known.dtype) in ("f32", "f64")
         scope.partials[name, lanes] = (
-            start(op, register_type(known.dtype, lanes))
+            start(op, register_type(known.dtype, lanes), masks=scope.facts.target.mask_registers)
             if is_extremum
             else identity(op, known.dtype, lanes)
         )

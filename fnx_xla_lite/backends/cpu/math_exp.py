@@ -2,8 +2,8 @@
 
 x = k ln 2 + r with |r| <= ln 2 / 2 (Cody and Waite 1980), e^x = 2^k e^r, and e^r = 1 + r + r^2
 q(r) with q a minimax polynomial (Remez, relative error below 2^-57 in f64 and 2^-28 in f32). k is
-rounded by adding 1.5 * 2^(mantissa bits), which leaves it in the low bits, so that 2^k is built
-with integer shifts.
+rounded by adding 1.5 * 2^(mantissa bits), which leaves it in the low bits, together with the
+exponent's bias (once for each factor that 2^k is made of), so that 2^k is one shift.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from fnx_xla_lite.backends.cpu.math_lanes import (
     at_most,
     fma,
     horner,
+    horner_by_pairs,
     where,
 )
 
@@ -52,8 +53,10 @@ EXP_Q = {
     ),
 }
 # Beyond these the result is zero, or infinite, whatever the rest of the computation says.
-EXP_RANGE = {"f32": (-105.0, 90.0), "f64": (-746.0, 711.0)}
-# (tanh x - x) / x^3 in x^2, for |x| <= 0.625
+EXP_RANGE = {
+    "f32": (-105.0, 90.0),
+    "f64": (-746.0, 711.0),
+}  # (tanh x - x) / x^3 in x^2, for |x| <= 0.625
 TANH_SMALL = (
     -0.3333328068256378,
     0.13331405818462372,
@@ -61,10 +64,20 @@ TANH_SMALL = (
     0.020627938210964203,
     -0.005691899452358484,
 )
+# 2^f for |f| <= 1/2 (relative error below 2^-25)
+POWER = (
+    1.0,
+    0.6931471824645996,
+    0.24022647738456726,
+    0.055503323674201965,
+    0.00961843691766262,
+    0.0013398875016719103,
+    0.00015353360504377633,
+)
 
 
 class Reduced(NamedTuple):
-    """x = k ln 2 + r + tail; ``count`` holds k in its low bits."""
+    """x = k ln 2 + r + tail; ``count`` holds k and the exponent's biases in its low bits."""
 
     count: Lanes
     k: Lanes
@@ -72,11 +85,15 @@ class Reduced(NamedTuple):
     tail: Lanes
 
 
-def reduce_by_ln2(x: Lanes) -> Reduced:
-    """Split a moderate ``x`` into k ln 2 + r, where ``tail`` is what rounding took from r."""
+def reduce_by_ln2(x: Lanes, factors: int = 1) -> Reduced:
+    """Split a moderate ``x`` into k ln 2 + r, where ``tail`` is what rounding took from r.
+
+    ``factors``: 2^k will be a product of so many.
+    """
     high, low = LN2_PARTS[x.dtype]
-    shifted = fma(x, LOG2_E, ROUNDER[x.dtype])
-    k = shifted - ROUNDER[x.dtype]
+    rounder = ROUNDER[x.dtype] + factors * BIAS[x.dtype]
+    shifted = fma(x, LOG2_E, rounder)
+    k = shifted - rounder
     first = fma(-k, high, x)
     r = fma(-k, low, first)
     tail = fma(-k, low, first - r)
@@ -84,15 +101,14 @@ def reduce_by_ln2(x: Lanes) -> Reduced:
 
 
 def two_to(count: Lanes, dtype: str) -> Lanes:
-    """2^count for counts whose result is a normal number; only the low bits of ``count`` matter."""
-    one = BIAS[dtype] << MANTISSA[dtype]
-    return ((count << MANTISSA[dtype]) + one).floats
+    """2^k, a normal number, from k and one bias in the low bits of ``count``."""
+    return (count << MANTISSA[dtype]).floats
 
 
 def exp_of_reduced(part: Reduced) -> Lanes:
-    """e^r, in [0.7, 1.42]."""
-    q = horner(part.r, EXP_Q[part.r.dtype])
-    return fma(part.r * part.r, q, part.r) + 1.0
+    """e^r = 1 + r (1 + r q(r)), in [0.7, 1.42]."""
+    grown = fma(horner(part.r, EXP_Q[part.r.dtype]), part.r, 1.0)
+    return fma(grown, part.r, 1.0)
 
 
 def exp_in_two_parts(part: Reduced) -> tuple[Lanes, Lanes]:
@@ -110,7 +126,7 @@ def exp_moderate(x: Lanes) -> Lanes:
 
 
 def scaled(x: Lanes, part: Reduced, halvings: int = 0) -> Lanes:
-    """Compute x 2^(k - halvings), right into the subnormals.
+    """Compute x 2^(k - halvings), right into the subnormals; ``part`` is for two factors.
 
     One instruction where the machine has it. Elsewhere two factors take half the exponent each,
     which gives the same bits: the first product is exact, so that both ways round once.
@@ -125,14 +141,14 @@ def scaled(x: Lanes, part: Reduced, halvings: int = 0) -> Lanes:
 def exp(x: Lanes, halvings: int = 0) -> Lanes:
     """e^x / 2^halvings."""
     low, high = EXP_RANGE[x.dtype]
-    part = reduce_by_ln2(at_most(at_least(x, low), high))
+    part = reduce_by_ln2(at_most(at_least(x, low), high), factors=2)
     return scaled(exp_of_reduced(part), part, halvings)
 
 
 def exp_times(x: Lanes, tail: Lanes, factor: Lanes, factor_tail: Lanes) -> Lanes:
     """e^(x + tail) (factor + factor_tail) with about one rounding in all; tails are small."""
     low, high = EXP_RANGE[x.dtype]
-    part = reduce_by_ln2(at_most(at_least(x, low), high))
+    part = reduce_by_ln2(at_most(at_least(x, low), high), factors=2)
     inside = (x > low) & (x < high)  # an overflowed x has no meaningful tail
     rest = part.tail + where(inside, tail, 0.0)
     r = part.r + rest
@@ -177,7 +193,7 @@ def divide_parts(
 def logistic(x: Lanes) -> Lanes:
     """1 / (1 + e^-x), as e^-|x| / (1 + e^-|x|) for negative x."""
     low, _ = EXP_RANGE[x.dtype]
-    part = reduce_by_ln2(at_least(-x.call("fabs"), low))
+    part = reduce_by_ln2(at_least(-x.call("fabs"), low), factors=2)
     grown, lost = exp_in_two_parts(part)
     e = scaled(grown, part)
     total = e + 1.0
@@ -193,16 +209,25 @@ def logistic(x: Lanes) -> Lanes:
 def tanh(x: Lanes) -> Lanes:
     """Hyperbolic tangent."""
     size = x.call("fabs")
-    result = _tanh_f32(size) if x.dtype == "f32" else _tanh_f64(size)
-    return result.call("copysign", x)
+    if x.dtype == "f64":
+        return _tanh_f64(size).call("copysign", x)
+    return (_tanh_f32(size).bits | (x.bits & -(1 << 31))).floats  # which has no sign of its own
 
 
 def _tanh_f32(size: Lanes) -> Lanes:
-    """Odd polynomial near zero, 1 - 2 / (e^2x + 1) elsewhere."""
+    """Odd polynomial near zero, 1 - 2 / (e^2x + 1) elsewhere.
+
+    There e^2x is a power of 2 and needs no second part of ln 2: what the error of its exponent does
+    to the result falls faster than the exponent grows. Nothing here waits long for anything else.
+    """
     square = size * size
-    small = fma(size * square, horner(square, TANH_SMALL), size)
-    large = 1.0 - 2.0 / (exp_moderate(at_most(size, 10.0) * 2.0) + 1.0)
-    return where(size < 0.625, small, large)
+    small = fma(size * square, horner_by_pairs(square, TANH_SMALL), size)
+    bounded, doubled = at_most(size, 10.0), 2.0 * LOG2_E
+    rounder = ROUNDER["f32"] + BIAS["f32"]
+    shifted = fma(bounded, doubled, rounder)
+    f = fma(bounded, doubled, rounder - shifted)
+    power = horner_by_pairs(f, POWER) * two_to(shifted.bits, "f32")
+    return where(size < 0.625, small, 1.0 - 2.0 / (power + 1.0))
 
 
 def _tanh_f64(size: Lanes) -> Lanes:

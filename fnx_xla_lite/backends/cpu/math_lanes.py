@@ -255,6 +255,18 @@ def horner(x: Lanes, coefficients: Sequence[float]) -> Lanes:
     return total
 
 
+def horner_by_pairs(x: Lanes, coefficients: Sequence[float]) -> Lanes:
+    """The same sum by Horner's rule in x^2 over pairs of terms: half the steps that wait."""
+    square = x * x
+    pairs = [
+        fma(x, coefficients[i + 1], coefficients[i]) for i in range(0, len(coefficients) - 1, 2)
+    ]
+    total = x.like(coefficients[-1]) if len(coefficients) % 2 else pairs.pop()
+    for pair in reversed(pairs):
+        total = fma(square, total, pair)
+    return total
+
+
 def at_least(x: Lanes, bound: float) -> Lanes:
     """``max(x, bound)``, keeping NaN."""
     return where(x < bound, bound, x)

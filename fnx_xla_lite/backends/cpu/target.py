@@ -28,6 +28,9 @@ class Target:
         gather: whether gathers are instructions.
         fma: whether multiply-adds are fused by an instruction.
         caches: sizes of a core's caches; they steer sizes of blocks, never a result's bits.
+        mask_registers: whether masks have registers of their own, one bit a lane.
+        slow_divider: whether five multiply-adds and a test take less time than the division of a
+            vector: of 512 bits it takes 16 cycles, of 256 bits 3 (AMD Zen 3) to 5 (Intel Skylake).
     """
 
     name: str
@@ -40,6 +43,8 @@ class Target:
     gather: bool
     fma: bool
     caches: Caches
+    mask_registers: bool = False
+    slow_divider: bool = False
 
     def lanes(self, dtype: str) -> int:
         """Elements of ``dtype`` in one vector register."""
@@ -67,10 +72,11 @@ _AVX512_FEATURES = (
 AVX2 = Target("avx2", "x86_64-unknown-linux-gnu", "haswell", _AVX2_FEATURES,
               gather=True, fma=True, caches=_SMALL, **_HALF)  # fmt: skip
 AVX512 = Target("avx512", "x86_64-unknown-linux-gnu", "skylake-avx512", _AVX512_FEATURES,
-                gather=True, fma=True, caches=_LARGE, **_WIDE)  # fmt: skip
+                gather=True, fma=True, caches=_LARGE,
+                mask_registers=True, slow_divider=True, **_WIDE)  # fmt: skip
 NEON = Target("neon", "aarch64-unknown-linux-gnu", "generic", "+neon,+fp-armv8",
               vector_bytes=16, registers=32, masked_bytes=frozenset(),
-              gather=False, fma=True, caches=_SMALL)  # fmt: skip
+              gather=False, fma=True, caches=_SMALL, slow_divider=True)  # fmt: skip
 NAMED = {"avx2": AVX2, "avx512": AVX512, "neon": NEON}
 
 

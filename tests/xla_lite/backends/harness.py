@@ -9,8 +9,10 @@ import numpy as np
 
 from fnx_xla_lite.backends.cpu.backend import CpuBackend
 from fnx_xla_lite.backends.cpu.target import AVX2, Target, host
+from fnx_xla_lite.fusion.outline import fuse
 from fnx_xla_lite.hlo.dtypes import from_numpy, is_float, to_numpy
-from fnx_xla_lite.hlo.ir import TensorType
+from fnx_xla_lite.hlo.ir import HloModule, TensorType
+from fnx_xla_lite.loops.build import build_program
 from fnx_xla_lite.loops.interpret import interpret
 from fnx_xla_lite.loops.ir import (
     Affine,
@@ -176,8 +178,16 @@ def check(
 
 def executable(made: Kernel) -> Executable:
     """An executable of one kernel, for this machine, outside of the disk cache."""
-    program = program_of(made)
-    native = CpuBackend(host(), None).compile_program(program)
+    return _executable(program_of(made), host())
+
+
+def compiled_for(target: Target, module: HloModule) -> Executable:
+    """A module compiled for a target that this machine can run, outside of the disk cache."""
+    return _executable(build_program(fuse(module)), target)
+
+
+def _executable(program: Program, target: Target) -> Executable:
+    native = CpuBackend(target, None).compile_program(program)
     return Executable(
         program, native.entry, stages=native.texts, cost=native.nanoseconds,
         code_bytes=native.code_bytes, keep=native.keep,

@@ -10,6 +10,7 @@ from llvmlite import ir
 
 from fnx_xla_lite.backends.cpu.emit_types import from_memory, memory_type, rounded, to_memory
 from fnx_xla_lite.backends.cpu.engine import compile_text
+from fnx_xla_lite.backends.cpu.math_lanes import Lanes
 from fnx_xla_lite.backends.cpu.scalar import emit_scalar
 from fnx_xla_lite.backends.cpu.target import Target, host
 from fnx_xla_lite.hlo.dtypes import from_numpy, to_numpy
@@ -55,3 +56,23 @@ def run_scalar(op, *arrays, dtype=None, detail="", lanes=16, target=None):
     kind = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * (len(inputs) + 1), ctypes.c_int64)
     kind(library.address("run"))(*[x.ctypes.data for x in inputs], output.ctypes.data, padded)
     return output[:size]
+
+
+def run_expression(expression, x, lanes=8):
+    """What ``expression``, a function of ``Lanes``, gives for every element of ``x``."""
+    dtype = from_numpy(x.dtype)
+    module = ir.Module()
+    kind = ir.FunctionType(ir.VoidType(), [POINTER, POINTER, INDEX])
+    function = ir.Function(module, kind, "run")
+    source, output, i = function.args
+    builder = ir.IRBuilder(function.append_basic_block())
+    places = [builder.gep(p, [i], source_etype=memory_type(dtype)) for p in (source, output)]
+    value = Lanes(builder, builder.load(places[0], typ=memory_type(dtype, lanes), align=1))
+    builder.store(expression(value).value, places[1], align=1)
+    builder.ret_void()
+    library = compile_text(str(module), host(), exports=["run"])
+    kind = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)
+    found = np.empty_like(x)
+    for start in range(0, x.size, lanes):
+        kind(library.address("run"))(x.ctypes.data, found.ctypes.data, start)
+    return found

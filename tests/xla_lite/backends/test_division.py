@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
+import itertools
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from fnx_xla_lite import Builder, compile
+from fnx_xla_lite import Builder, HloModule
+from fnx_xla_lite.backends.cpu.target import host
+from tests.xla_lite.backends.harness import compiled_for
 
 ROWS, COLUMNS = 32, 1027
 BITS = {"f32": np.uint32, "f64": np.uint64}
 FLOATS = {"f32": np.float32, "f64": np.float64}
 
 
-@pytest.fixture(scope="module", params=["f32", "f64"])
-def division(request: pytest.FixtureRequest):
+def division_module(dtype: str) -> HloModule:
     b = Builder("divide")
-    x, y = b.parameter((ROWS, COLUMNS), request.param), b.parameter((ROWS,), request.param)
-    run = compile(b.build(b.divide(x, b.broadcast_in_dim(y, (ROWS, COLUMNS), (0,)))))
-    return request.param, run
+    x, y = b.parameter((ROWS, COLUMNS), dtype), b.parameter((ROWS,), dtype)
+    return b.build(b.divide(x, b.broadcast_in_dim(y, (ROWS, COLUMNS), (0,))))
+
+
+@pytest.fixture(scope="module", params=itertools.product(["f32", "f64"], [True, False]), ids=str)
+def division(request: pytest.FixtureRequest):
+    """By the reciprocal, and by the instruction, whatever this machine's way is."""
+    dtype, slow = request.param
+    machine = replace(host(), slow_divider=slow)
+    return dtype, compiled_for(machine, division_module(dtype))
+
+
+@pytest.mark.parametrize("slow", [True, False])
+def test_the_target_chooses_the_way(slow: bool) -> None:
+    run = compiled_for(replace(host(), slow_divider=slow), division_module("f32"))
+    assert ("llvm.fma" in run.stages["llvm"]) == slow
 
 
 def check(division, x: np.ndarray, y: np.ndarray) -> None:

@@ -4,6 +4,8 @@ import ml_dtypes
 import numpy as np
 import pytest
 
+from fnx_xla_lite.backends.cpu.emit_facts import Facts
+from fnx_xla_lite.backends.cpu.target import AVX2, AVX512
 from fnx_xla_lite.hlo.dtypes import to_numpy
 from fnx_xla_lite.loops.ir import Coord, Dynamic, Guard, Init, Let, Matmul, Store, Update
 from tests.xla_lite.backends.harness import (
@@ -383,3 +385,16 @@ def test_output_read_and_written_in_one_body():
         ),
     )
     check(kernel(twice, x=("in", (40,), "f32"), o=("out", (40,), "f32")))
+
+
+@pytest.mark.parametrize(("op", "narrow", "wide"), [
+    ("negate", 4, 4), ("exponential", 4, 2), ("tanh", 4, 2), ("power", 2, 1),
+])  # fmt: skip
+def test_vectors_in_flight(op, narrow, wide):
+    """Few registers hold few constants: more vectors share their loads."""
+    x = load("x", v("i"))
+    value = apply(op, x, *[x] * (op == "power"))
+    loop = vector("i", 1024, Store("o", (v("i"),), value))
+    made = kernel((loop,), x=("in", (1024,), "f32"), o=("out", (1024,), "f32"))
+    for target, vectors in ((AVX2, narrow), (AVX512, wide)):
+        assert Facts(made, target).lanes(loop) == vectors * target.lanes("f32")

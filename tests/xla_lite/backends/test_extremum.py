@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from fnx_xla_lite import Builder, HloModule, compile, interpret
+from fnx_xla_lite import Builder, HloModule, interpret
+from fnx_xla_lite.backends.cpu.target import host
+from tests.xla_lite.backends.harness import compiled_for
 
 LENGTHS = (1, 2, 3, 15, 16, 17, 64, 100, 257)
 NAMES = {"maximum": -np.inf, "minimum": np.inf}
@@ -20,7 +24,8 @@ def rows_of(op: str, dtype: str, rows: int, length: int) -> HloModule:
 @pytest.mark.parametrize("op", sorted(NAMES))
 @pytest.mark.parametrize("dtype", ["f32", "f64"])
 @pytest.mark.parametrize("length", LENGTHS)
-def test_special_values_at_every_place(op: str, dtype: str, length: int) -> None:
+@pytest.mark.parametrize("masks", [True, False])
+def test_special_values_at_every_place(op: str, dtype: str, length: int, masks: bool) -> None:
     kind = np.float32 if dtype == "f32" else np.float64
     rng = np.random.default_rng(length)
     special = np.array([np.nan, -np.nan, 0.0, -0.0, np.inf, -np.inf, 1.0, -1.0], kind)
@@ -31,7 +36,8 @@ def test_special_values_at_every_place(op: str, dtype: str, length: int) -> None
     blocks.append(rng.choice(special, (40, length)))
     x = np.concatenate(blocks)
     module = rows_of(op, dtype, *x.shape)
-    (found,), (expected,) = compile(module)(x), interpret(module, x)
+    run = compiled_for(replace(host(), mask_registers=masks), module)
+    (found,), (expected,) = run(x), interpret(module, x)
     assert np.array_equal(np.isnan(found), np.isnan(expected))
     numbers = ~np.isnan(expected)
     assert found[numbers].tobytes() == expected[numbers].tobytes()

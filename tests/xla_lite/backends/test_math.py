@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from fnx_xla_lite.backends.cpu.math_functions import MATH
+from fnx_xla_lite.backends.cpu.math_lanes import horner, horner_by_pairs
 from fnx_xla_lite.backends.cpu.target import AVX2, host
 from fnx_xla_lite.hlo.dtypes import to_numpy
 from fnx_xla_lite.hlo.numerics import evaluate_scalar
 from tests.xla_lite.backends.math_cases import CASES, Interval, draw, exact, ulps
-from tests.xla_lite.backends.scalar_harness import run_scalar
+from tests.xla_lite.backends.scalar_harness import run_expression, run_scalar
 
 DTYPES = ("f32", "f64")
 BINARY = ("power", "atan2", "remainder")
@@ -48,6 +49,28 @@ def test_every_function_is_measured():
 def test_accuracy(op, dtype):
     worst, where = accuracy(op, dtype, 120)
     assert worst <= CASES[op].limit, f"{op} {dtype}: {worst:.2f} ulp at {where!r}"
+
+
+@pytest.mark.parametrize(
+    ("op", "meaning"),
+    [("exponential", np.exp), ("exponential_minus_one", np.expm1), ("tanh", np.tanh),
+     ("logistic", lambda x: 1 / (1 + np.exp(-x)))],
+)  # fmt: skip
+def test_every_size_of_f32_against_f64(op, meaning):
+    """All exponents and signs, 2^20 numbers; NumPy's f64 is exact enough to measure f32."""
+    bits = np.arange(0, 2**32, 4099, dtype=np.uint64).astype(np.uint32)
+    x = bits.view(np.float32)
+    x = x[np.isfinite(x)]
+    with np.errstate(all="ignore"):
+        wide = meaning(x.astype(np.float64))
+        found = run_scalar(op, x)
+        over = np.abs(wide) > np.finfo(np.float32).max
+    np.testing.assert_array_equal(np.isinf(found), over)
+    spacing = 2.0 ** (np.floor(np.log2(np.maximum(np.abs(wide), 2.0**-126))) - 23)
+    x, wide, found, spacing = (array[~over] for array in (x, wide, found, spacing))
+    error = np.abs(found.astype(np.float64) - wide) / spacing
+    worst = error.argmax()
+    assert error[worst] <= CASES[op].limit, (x[worst], error[worst])
 
 
 @pytest.mark.slow
@@ -144,3 +167,14 @@ def test_gamma_functions_of_negative_numbers(op):
     reference = np.array([float(value) for value in exact(CASES[op].meaning, x)])
     error = np.abs(run_scalar(op, x) - reference)
     assert (error <= 2e-15 * (1 + np.abs(reference) * 4)).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("terms", range(2, 9))
+def test_both_ways_of_summing_a_polynomial(terms, dtype):
+    coefficients = [1.0 / (k + 1) for k in range(terms)]
+    for way in (horner, horner_by_pairs):
+        x = np.linspace(-0.5, 0.5, 64).astype(to_numpy(dtype))
+        found = run_expression(lambda v, way=way: way(v, coefficients), x)
+        exact_sum = np.polyval(coefficients[::-1], x.astype(np.float64))
+        np.testing.assert_allclose(found, exact_sum, rtol=4 * np.finfo(x.dtype).eps)

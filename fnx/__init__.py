@@ -39,6 +39,7 @@ from fnx.core.tracebacks import publish as _publish
 if TYPE_CHECKING:
     from fnx import checkify as checkify
     from fnx import data as data
+    from fnx import extend as extend
     from fnx import lax as lax
     from fnx import nn as nn
     from fnx import optim as optim
@@ -52,6 +53,7 @@ __version__ = "0.1.0"
 _LATER = {
     "checkify": "fnx.checkify",
     "data": "fnx.data",
+    "extend": "fnx.extend",
     "lax": "fnx.lax",
     "nn": "fnx.nn",
     "optim": "fnx.optim",

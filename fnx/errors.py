@@ -105,6 +105,10 @@ class CallbackError(FnxTypeError):
     """
 
 
+class RuleError(FnxTypeError):
+    """A rule of a primitive that was made outside of fnx returned something that does not fit."""
+
+
 class AxisError(FnxValueError):
     """An axis to map over that does not exist, does not fit the argument, or has another size.
 

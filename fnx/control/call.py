@@ -17,6 +17,7 @@ from fnx.core.evaluate import evaluate
 from fnx.core.flatten import close
 from fnx.core.ir import Atom, Jaxpr, Literal, Var
 from fnx.core.primitive import Linear, Primitive
+from fnx.core.rule_checks import check_lowered
 from fnx.core.sources import disinherit, inherit
 from fnx.core.trace import bind, current_trace
 from fnx.errors import FnxTypeError
@@ -248,6 +249,8 @@ def lower_eqns(b: Any, jaxpr: Jaxpr, consts: Sequence[Any], inputs: Sequence[Any
             b.location_text = str(eqn.source)
         try:
             outs = eqn.primitive.lower(b, *operands, **eqn.params)
+            if eqn.primitive.is_checked:
+                check_lowered(eqn.primitive, outs, [v.aval for v in eqn.outputs], eqn.source)
         finally:
             disinherit(token)
         env.update(zip(eqn.outputs, outs, strict=True))

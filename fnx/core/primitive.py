@@ -37,6 +37,8 @@ collect
 Rules call operations (``mul(t, cos(x))``), never infix operators, so that ``fnx.ops`` does not
 depend on ``fnx.numpy``.
 
+Rules written outside of fnx are checked where they are called (`fnx.core.rule_checks`).
+
 A primitive with an *effect* does something besides computing its results: its equations are never
 dropped, merged or moved past each other (`fnx.core.effects`).
 
@@ -46,10 +48,13 @@ A *pointwise* primitive computes element ``i`` of its result from elements ``i``
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from fnx.core.avals import Aval
+from fnx.core.rule_checks import checked_rules
+from fnx.core.sources import user_source
+from fnx.errors import FnxValueError
 
 REGISTRY: dict[str, Primitive] = {}
 
@@ -92,10 +97,19 @@ class Primitive:
     pointwise: bool = False
     dce: Callable[..., Any] | None = None
     effect: bool = False
+    is_checked: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         if self.name in REGISTRY:
-            raise ValueError(f"a primitive called {self.name!r} exists already")
+            raise FnxValueError(
+                f"primitive: expected a new name, got {self.name!r}, which exists already.",
+                source=user_source(),
+                hint="Names are global: begin yours with your package's, as in 'mine.shift'.",
+            )
+        rules = checked_rules(self)
+        for name, rule in rules.items():
+            object.__setattr__(self, name, rule)
+        object.__setattr__(self, "is_checked", bool(rules))
         REGISTRY[self.name] = self
 
     def __repr__(self) -> str:

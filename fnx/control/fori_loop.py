@@ -104,7 +104,8 @@ def _bounds(lower: Any, upper: Any) -> tuple[Any, Any, np.dtype]:
                 f"fori_loop: {name} must be an integer of rank 0, got "
                 f"{x!r:.60}" + (f" ({aval})" if aval is not None else ""),
                 source=user_source(),
-                hint="To run over the elements of an array, use scan or map.",
+                hint="Write n // 2 for n / 2, int(n) for a number that is known. To run over the\n"
+                "elements of an array, use scan or map.",
             )
         bounds.append(int(x) if is_number else as_value(x))
         avals.append(aval)

@@ -146,7 +146,7 @@ def scan_length(what: str, xs: Any, values: Sequence[Any], length: int | None) -
         raise FnxValueError(
             f"{what}: all xs must have the same number of elements along axis 0.",
             source=user_source(),
-            hint="\n".join(lines),
+            hint="\n".join(lines) + "\nCut them to one length, as in x[:n].",
         )
     return steps
 

@@ -59,7 +59,7 @@ def demands(flat: Flat) -> dict[Var, Demand]:
     """The demand for each variable; for those that are not in it, there is none."""
     found: dict[Var, Demand] = {}
     for atom in flat.outputs:
-        if type(atom) is Var:
+        if type(atom) is Var and atom.aval.size:
             found[atom] = EVERYTHING
     for step in reversed(flat.steps):
         eqn = step.eqn
@@ -67,7 +67,7 @@ def demands(flat: Flat) -> dict[Var, Demand]:
         if eqn.primitive.name == "debug_callback" or not is_read:
             continue  # dead code, or only looked at
         for position, atom in enumerate(eqn.inputs):
-            if type(atom) is Var:
+            if type(atom) is Var and atom.aval.size:
                 added = _through(eqn, position, found)
                 found[atom] = _either(found.get(atom, NOTHING), added)
     return found

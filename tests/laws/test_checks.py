@@ -18,15 +18,27 @@ from fnx.core.dtypes import FLOAT32, FLOAT64, FLOATS
 from fnx.core.evaluate import literal_value
 from fnx.core.flatten import trace_closed
 from fnx.core.ir import Jaxpr, Literal
+from fnx.core.primitive import REGISTRY
 from fnx.core.trace import bind
 from fnx.errors import CheckError, NanError
+from fnx.ops.elementwise_math import log
 from tests.laws.drawing import each, each_smooth, examples
+from tests.op_specs import SPECS, Draw
 from tests.oracles import assert_same_bits
 from tests.strategies import MOSTLY_FLOATS, NAMES, recipes
 
 COMPILES = True
 KINDS = frozenset({"nan", "overflow"})
 SPECIAL = (0.0, -1.0, 2.5, 1e30, -1e30, np.inf, -np.inf, np.nan, 1e-30)
+
+
+def takes_floats(name):
+    spec = SPECS[name]
+    is_float = FLOAT32 in spec.dtypes
+    return is_float and any(x.dtype == FLOAT32 for x in spec.draw(Draw(0, FLOAT32)).args)
+
+
+TAKE_FLOATS = [name for name in NAMES if takes_floats(name)]
 
 
 def with_special_values(program, seed):
@@ -89,7 +101,7 @@ def made(eqn, ins, outs):
         is_nan = is_nan & (not any(np.isnan(x).any() for x in floats))
         is_inf = is_inf & all(np.isfinite(x).all() for x in floats)
     surely = bool(("nan" in fails and is_nan.any()) or ("overflow" in fails and is_inf.any()))
-    return surely, possibly
+    return surely, surely if class_of(eqn.primitive).is_pointwise else possibly
 
 
 def same(xs, ys):
@@ -173,6 +185,37 @@ def test_gradients_without_nans_pass_and_those_with_are_caught(name, recipe, see
         return
     assert not any(np.isnan(x).any() for x in outs), program
     assert_same_bits([checked_value, *checked_gradient], outs, program)
+
+
+@pytest.mark.parametrize("name", TAKE_FLOATS)
+@examples(3)
+@given(seed=st.integers(0, 10_000))
+def test_a_nan_in_one_element_of_any_operand_is_reported(name, seed):
+    """Whatever an operation does with it, but for questions and the side that is not taken."""
+    spec, rng = SPECS[name], np.random.default_rng(seed)
+    case = spec.draw(Draw(seed, FLOAT32))
+    makes = [i for i, x in enumerate(case.args) if x.dtype == FLOAT32 and x.size]
+    assume(makes)
+    position = makes[int(rng.integers(len(makes)))]
+    bad = np.ones(case.args[position].shape, FLOAT32)
+    place = np.unravel_index(int(rng.integers(bad.size)), bad.shape)
+    bad[place] = -1.0
+
+    def f(*xs):
+        xs = [*xs[:position], log(xs[position]), *xs[position + 1 :]]
+        return bind(REGISTRY[name], *xs, **case.params)
+
+    args = [*case.args[:position], bad, *case.args[position + 1 :]]
+    is_seen = name != "is_finite" and any(np.asarray(y).size for y in f(*args))
+    if name == "select":
+        is_seen = bool(np.broadcast_to(case.args[0], bad.shape)[place]) == (position == 1)
+    if not is_seen:
+        fnx.jit(f, check="nan")(*args)
+        return
+    with pytest.raises(NanError) as caught:
+        fnx.jit(f, check="nan")(*args)
+    assert caught.value.primitive == "log"
+    assert caught.value.index == tuple(int(i) for i in place)
 
 
 @pytest.mark.parametrize("kinds", [("nan",), ("overflow",), ("index", "nan"), ("user",)])

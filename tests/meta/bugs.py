@@ -10,7 +10,8 @@ class Bug:
     """A text of a source file, and what is planted in its place.
 
     Attributes:
-        layer: jvp, transpose, batch, transform, lower, text, pass, loops, memory, cpu or gemm.
+        layer: checks, jvp, transpose, batch, transform, lower, text, pass, loops, memory, cpu or
+            gemm.
         what: the bug in words; unique.
         file: relative to the repository.
         old: occurs once in the file.
@@ -38,6 +39,24 @@ _EMIT_MEMORY = "fnx_xla_lite/backends/cpu/emit_memory.py"
 _CPU_SCALAR = "fnx_xla_lite/backends/cpu/scalar.py"
 
 BUGS = (
+    # Checks
+    Bug(
+        "checks", "a comparison is thought to show the NaNs that it is given",
+        "fnx/checks/classes.py",
+        'is_finite bitcast eq ne lt le gt ge", "", pointwise=True),',
+        'is_finite bitcast eq ne lt le gt ge", "", pointwise=True, passes=None),',
+        ("lt", "gt", "le"),
+    ),
+    Bug(
+        "checks", "an equation is blamed for the NaNs of its operands", "fnx/checks/failures.py",
+        "mask = and_(mask, broadcast_like(not_(is_bad(x)), mask))", "mask = and_(mask, mask)",
+        ("log", "sin", "add"),
+    ),
+    Bug(
+        "checks", "a slice is thought to show the NaNs that it cuts off", "fnx/checks/classes.py",
+        '**_rows("slice pad iota threefry2x32 optimization_barrier", ""),',
+        '**_rows("slice pad iota threefry2x32 optimization_barrier", "", passes=None),', ("slice",),
+    ),
     # Derivatives, forward
     Bug(
         "jvp", "wrong sign in the derivative of cos", "fnx/ops/trigonometric.py",

@@ -19,6 +19,7 @@ from fnx_xla_lite.hlo.callbacks import Callback, check_bound
 from fnx_xla_lite.hlo.ir import HloModule
 from fnx_xla_lite.hlo.text import parse, to_text
 from fnx_xla_lite.hlo.verify import verify
+from fnx_xla_lite.hlo.work import module_work
 from fnx_xla_lite.loops.build import build_program
 from fnx_xla_lite.loops.ir import Kernel
 from fnx_xla_lite.loops.program import Call, Case, Copy, Launch, Program, Slot, Step, While
@@ -129,6 +130,12 @@ def stages(source: HloModule) -> Iterator[tuple[str, HloModule]]:
         yield step.name, module
 
 
+def fused_of(source: HloModule) -> HloModule:
+    """The module after the last stage."""
+    *_, (_, module) = stages(source)
+    return module
+
+
 def _check(step: Pass, module: HloModule) -> None:
     try:
         verify(module)
@@ -157,7 +164,7 @@ def _executable(
     }
     return Executable(
         program, native.entry, stages=makers, cost=native.nanoseconds,
-        code_bytes=native.code_bytes, keep=native.keep,
+        code_bytes=native.code_bytes, keep=native.keep, work=lambda: module_work(fused_of(source)),
     )  # fmt: skip
 
 

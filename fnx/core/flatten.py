@@ -94,6 +94,11 @@ def as_value(x: object) -> Array | Tracer:
     return as_array(array._buffer.copy()) if array._buffer is x else array
 
 
+def is_described(x: object) -> bool:
+    """Whether something that is no value has a shape and a dtype: it can be traced, not run."""
+    return hasattr(x, "shape") and hasattr(x, "dtype")
+
+
 def as_aval(x: object) -> Aval:
     """The aval of a leaf that is traced but not computed: of a value, or whatever has both parts.
 
@@ -102,7 +107,7 @@ def as_aval(x: object) -> Aval:
     """
     if isinstance(x, Aval):
         return x
-    if not is_value(x) and hasattr(x, "shape") and hasattr(x, "dtype"):
+    if not is_value(x) and is_described(x):
         return Aval.of(tuple(x.shape), x.dtype, bool(getattr(x, "weak_type", False)))
     return aval_of(x)
 

@@ -9,7 +9,7 @@ fit gives ``MISS``, and the slow path of `fnx.lowering.jit` decides.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fnx import tree
@@ -46,6 +46,8 @@ def specialise(
     miss: object,
     converted: frozenset[int] = frozenset(),
     convert: Callable[[Any], Any] | None = None,
+    unused: Mapping[int, object] | None = None,
+    aval_of: Callable[[Any], object] | None = None,
 ) -> Callable[..., Any]:
     """The call path for positional arguments of these structures.
 
@@ -58,6 +60,8 @@ def specialise(
         converted: numbers of leaves that ``convert`` is applied to (NumPy arrays and Python
             numbers).
         convert: gives an Array for any value.
+        unused: leaves that are not passed on, by number, and the avals that they must have.
+        aval_of: gives the aval of a value.
     """
     w = _Writer()
     parameters = [w.fresh("a") for _ in arguments]
@@ -67,8 +71,12 @@ def specialise(
             _compare_static(w, parameter, statics[i])
         else:
             _take_apart(w, treedef, parameter, leaves)
-    w.names["convert"] = convert
-    passed = [f"convert({v})" if i in converted else v for i, v in enumerate(leaves)]
+    w.names["convert"], w.names["aval_of"], unused = convert, aval_of, unused or {}
+    for i, aval in unused.items():
+        w.unless(f"aval_of({leaves[i]}) is {w.name(aval)}")
+    passed = [
+        f"convert({v})" if i in converted else v for i, v in enumerate(leaves) if i not in unused
+    ]
     w.lines += [f"  out = flat({', '.join(passed)})", "  if out is MISS: return MISS"]
     results = [w.fresh("r") for _ in range(result.num_leaves)]
     if results:

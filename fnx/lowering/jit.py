@@ -8,9 +8,8 @@ call), then at the table of signatures, then traces and compiles. Under a trace 
 from __future__ import annotations
 
 import functools
-import inspect
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fnx import tree
@@ -20,26 +19,35 @@ from fnx.control.call import call
 from fnx.core.array import Array
 from fnx.core.avals import Aval
 from fnx.core.eager import as_array, aval_of, is_value
-from fnx.core.flatten import FlatFunction, as_value, name_of, trace_closed
+from fnx.core.flatten import FlatFunction, as_aval, as_value, close, is_described, name_of
 from fnx.core.ir import Jaxpr
 from fnx.core.sources import user_source
-from fnx.core.trace import axes_in_scope, current_trace, has_tracers
+from fnx.core.trace import axes_in_scope, current_trace, has_tracers, trace
 from fnx.core.tracebacks import boundary, trim
-from fnx.errors import FnxTypeError, did_you_mean
+from fnx.errors import FnxTypeError
 from fnx.lowering.checked import Checked, compile_checked
 from fnx.lowering.compiled import MISS, Compiled
 from fnx.lowering.dispatch import specialise, static_key
+from fnx.lowering.jit_arguments import by_position_and_name, with_statics
+from fnx.lowering.stages import Lowered, Traced
+from fnx.transforms.dce import dce_jaxpr
 from fnx.tree import TreeDef
 
 
 @dataclass(frozen=True, slots=True)
-class Traced:
+class Signature:
     """One signature: its jaxpr, closed over ``consts``, and the structure of the result."""
 
-    jaxpr: Jaxpr  # inputs: the consts, then the leaves
+    jaxpr: Jaxpr  # inputs: the consts, then the leaves that are kept
     consts: tuple[Any, ...]
     out_tree: TreeDef
     donated: tuple[bool, ...]  # one for each input of the jaxpr
+    kept: tuple[bool, ...]  # one for each leaf
+    whole: Jaxpr  # as it was traced, of all leaves
+
+    def of(self, leaves: Sequence[Any]) -> list[Any]:
+        """The leaves that the program takes."""
+        return [x for x, is_kept in zip(leaves, self.kept, strict=True) if is_kept]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +59,7 @@ class Options:
     donated_positions: frozenset[int]
     donated_names: frozenset[str]
     inline: bool
+    keep_unused: bool
     check: Kinds
 
 
@@ -61,6 +70,7 @@ def jit(
     static_argnames: str | Sequence[str] = (),
     donate_argnums: int | Sequence[int] = (),
     donate_argnames: str | Sequence[str] = (),
+    keep_unused: bool = False,
     inline: bool = False,
     check: str | Collection[str] | None = None,
 ) -> Any:
@@ -76,6 +86,8 @@ def jit(
         donate_argnums: positions of arguments whose memory the results may take over; they cannot
             be used afterwards.
         donate_argnames: the same by name.
+        keep_unused: whether the compiled program takes arguments that it does not read, too. Their
+            shapes and dtypes are part of the signature in any case.
         inline: under another trace, record the function's equations instead of one ``jit``
             equation.
         check: a sanitiser build: names of checks, as in ``"nan,index,overflow"``, or ``"all"``; see
@@ -101,6 +113,7 @@ def jit(
             static_argnames=static_argnames,
             donate_argnums=donate_argnums,
             donate_argnames=donate_argnames,
+            keep_unused=keep_unused,
             inline=inline,
             check=check,
         )
@@ -110,10 +123,10 @@ def jit(
             source=user_source(),
             hint="Pass the function itself, not what it returns: fnx.jit(f)(x), not fnx.jit(f(x)).",
         )
-    static = _by_position_and_name(fun, static_argnums, static_argnames, "static")
-    donated = _by_position_and_name(fun, donate_argnums, donate_argnames, "donate")
+    static = by_position_and_name(fun, static_argnums, static_argnames, "static")
+    donated = by_position_and_name(fun, donate_argnums, donate_argnames, "donate")
     checks = parse_kinds(config.checks if check is None else check)
-    return Jitted(fun, Options(*static, *donated, inline, checks))
+    return Jitted(fun, Options(*static, *donated, inline, keep_unused, checks))
 
 
 class Jitted:
@@ -128,7 +141,7 @@ class Jitted:
         self._fun = fun
         self._options = options
         self._last: Callable[..., Any] | None = None
-        self._traced: dict[Any, Traced] = {}
+        self._traced: dict[Any, Signature] = {}
         self._paths: dict[Any, Callable[..., Any] | None] = {}
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -151,9 +164,26 @@ class Jitted:
         return f"<jit {getattr(self._fun, '__qualname__', self._fun)!s}>"
 
     @boundary
-    def trace(self, *args: Any, **kwargs: Any) -> Jaxpr:
-        """The jaxpr for these arguments: closed-over arrays first, then the arguments' leaves."""
-        return self._trace(*self._signature(args, kwargs)[:4]).jaxpr
+    def trace(self, *args: Any, **kwargs: Any) -> Traced:
+        """The function traced for these arguments, or `ShapeDtypeStruct` objects in their place."""
+        return self._stage(*args, **kwargs)
+
+    @boundary
+    def lower(self, *args: Any, **kwargs: Any) -> Lowered:
+        """The function lowered for these arguments, or `ShapeDtypeStruct` objects."""
+        return self._stage(*args, **kwargs).lower()
+
+    def _stage(self, *args: Any, **kwargs: Any) -> Traced:
+        key, avals, in_tree, statics, _ = self._signature(args, kwargs, is_stage=True)
+        traced = self._trace(key, avals, in_tree, statics)
+        if has_tracers(traced.consts):
+            raise FnxTypeError(
+                f"{self._name}: closes over a value that is being traced, so it has no program of "
+                "its own: expected a function of its arguments.",
+                source=user_source(),
+                hint="Pass the value as an argument.",
+            )
+        return Traced(self._name, traced, in_tree, avals, functools.partial(self._program, traced))
 
     @boundary
     def compiled(self, *args: Any, **kwargs: Any) -> Compiled | Checked:
@@ -161,7 +191,7 @@ class Jitted:
         traced = self._trace(*self._signature(args, kwargs)[:4])
         return self._program(traced)
 
-    def _program(self, traced: Traced) -> Compiled | Checked:
+    def _program(self, traced: Signature) -> Compiled | Checked:
         return compile_checked(traced.jaxpr, self._name, traced.donated, self._options.check)
 
     @property
@@ -178,15 +208,15 @@ class Jitted:
         traced = self._trace(key, avals, in_tree, statics)
         outside = current_trace()
         if outside is not None:
-            outs = self._bind(traced, [as_value(x) for x in leaves])
+            outs = self._bind(traced, [as_value(x) for x in traced.of(leaves)])
         else:
             program = self._program(traced)
-            outs = program(*traced.consts, *[as_array(x) for x in leaves])
+            outs = program(*traced.consts, *[as_array(x) for x in traced.of(leaves)])
             if not kwargs:
                 self._remember(key, traced, program, args, leaves)
         return tree.unflatten(traced.out_tree, outs)
 
-    def _bind(self, traced: Traced, leaves: list[Any]) -> Sequence[Any]:
+    def _bind(self, traced: Signature, leaves: list[Any]) -> Sequence[Any]:
         return call(
             traced.jaxpr, *traced.consts, *leaves,
             name=self._name, donated=traced.donated, inline=self._options.inline,
@@ -194,7 +224,7 @@ class Jitted:
         )  # fmt: skip
 
     def _signature(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], is_stage: bool = False
     ) -> tuple[Any, tuple[Aval, ...], TreeDef, Any, list[Any]]:
         """The key of a call; avals and structure of its dynamic arguments; static ones; leaves."""
         options = self._options
@@ -206,9 +236,9 @@ class Jitted:
         named = {n: x for n, x in kwargs.items() if n not in options.static_names}
         leaves, in_tree = tree.flatten((moving, named))
         for i, leaf in enumerate(leaves):
-            if not is_value(leaf):
+            if not is_value(leaf) and not (is_stage and is_described(leaf)):
                 raise self._not_an_array(len(args), moving, named, i)
-        avals = tuple([aval_of(x) for x in leaves])
+        avals = tuple([as_aval(x) if is_stage else aval_of(x) for x in leaves])
         named_statics = tuple([(n, static_key(x)) for n, x in statics])
         key = (in_tree, avals, len(args), named_statics, tuple(axes_in_scope().items()))
         try:
@@ -217,15 +247,25 @@ class Jitted:
             raise self._not_hashable(statics) from None
         return key, avals, in_tree, statics, leaves
 
-    def _trace(self, key: Any, avals: tuple[Aval, ...], in_tree: TreeDef, statics: Any) -> Traced:
+    def _trace(
+        self, key: Any, avals: tuple[Aval, ...], in_tree: TreeDef, statics: Any
+    ) -> Signature:
         known = self._traced.get(key)
         if known is not None:
             return known
-        with_statics = _with_statics(self._fun, statics) if statics else self._fun
-        flat = FlatFunction(with_statics, in_tree)
-        closed, consts = trace_closed(flat, avals)
-        donated = (False,) * len(consts) + self._donations(in_tree, key[2])
-        traced = Traced(closed, consts, flat.out_tree, donated)
+        function = with_statics(self._fun, statics) if statics else self._fun
+        flat = FlatFunction(function, in_tree)
+        jaxpr = trace(flat, avals)
+        donated = self._donations(in_tree, key[2])
+        is_checked = bool(self._options.check)  # what nobody reads is checked too
+        lean = jaxpr if self._options.keep_unused or is_checked else dce_jaxpr(jaxpr)
+        kept = _kept(lean, donated) if not self._options.keep_unused else (True,) * len(donated)
+        own = [v for v, is_kept in zip(lean.inputs, kept, strict=True) if is_kept]
+        closed, consts = close(replace(lean, inputs=tuple(own)))
+        gives = [d for d, is_kept in zip(donated, kept, strict=True) if is_kept]
+        traced = Signature(
+            closed, consts, flat.out_tree, (False,) * len(consts) + tuple(gives), kept, jaxpr
+        )
         if not has_tracers(consts):
             self._traced[key] = traced
         return traced
@@ -245,7 +285,7 @@ class Jitted:
     def _remember(
         self,
         key: Any,
-        traced: Traced,
+        traced: Signature,
         program: Compiled | Checked,
         args: tuple[Any, ...],
         leaves: list[Any],
@@ -261,7 +301,11 @@ class Jitted:
             flat = (
                 functools.partial(program.call, *traced.consts) if traced.consts else program.call
             )
-            path = specialise(structures, values, traced.out_tree, flat, MISS, foreign, _leaf)
+            rows = zip(leaves, traced.kept, strict=True)
+            unused = {i: aval_of(x) for i, (x, is_kept) in enumerate(rows) if not is_kept}
+            path = specialise(
+                structures, values, traced.out_tree, flat, MISS, foreign, _leaf, unused, _aval
+            )
             self._paths[key, foreign] = path
         self._last = path
 
@@ -301,68 +345,16 @@ class Jitted:
         )
 
 
+def _kept(jaxpr: Jaxpr, donated: Sequence[bool]) -> tuple[bool, ...]:
+    """Which inputs a program takes: those that it reads, and donated ones, to take them away."""
+    read = {a for eqn in jaxpr.eqns for a in eqn.inputs} | set(jaxpr.outputs)
+    return tuple([v in read or gives for v, gives in zip(jaxpr.inputs, donated, strict=True)])
+
+
+def _aval(x: Any) -> Aval | None:
+    return aval_of(x) if is_value(x) else None
+
+
 def _leaf(x: Any) -> Any:
     """An Array of a leaf; anything that is none stays as it is, and misses."""
     return as_array(x) if is_value(x) else x
-
-
-def _with_statics(
-    fun: Callable[..., Any], statics: Sequence[tuple[int | str, Any]]
-) -> Callable[..., Any]:
-    """``fun`` with its static arguments put back in their places."""
-    named_statics = {where: value for where, value in statics if isinstance(where, str)}
-
-    @functools.wraps(fun)
-    def call(*moving: Any, **named: Any) -> Any:
-        args = list(moving)
-        for where, value in statics:
-            if isinstance(where, int):
-                args.insert(where, value)
-        return fun(*args, **named, **named_statics)
-
-    return call
-
-
-def _by_position_and_name(
-    fun: Callable[..., Any], argnums: int | Sequence[int], argnames: str | Sequence[str], what: str
-) -> tuple[frozenset[int], frozenset[str]]:
-    """The arguments meant, by position and by name, both completed from the signature."""
-    positions = set(argnums) if isinstance(argnums, Iterable) else {argnums}
-    names = {argnames} if isinstance(argnames, str) else set(argnames)
-    if not positions and not names:
-        return frozenset(), frozenset()
-    if any(type(p) is not int for p in positions) or any(type(n) is not str for n in names):
-        raise FnxTypeError(
-            f"jit: {what}_argnums are ints and {what}_argnames are strings, "
-            f"got {argnums!r} and {argnames!r}.",
-            source=user_source(),
-            hint=f"Write {what}_argnums=(0, 1) or {what}_argnames=('n', 'mode').",
-        )
-    try:
-        parameters = list(inspect.signature(fun).parameters.values())
-    except (TypeError, ValueError):
-        return frozenset(positions), frozenset(names)
-    order = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    any_more = any(p.kind is p.VAR_POSITIONAL for p in parameters)
-    any_named = any(p.kind is p.VAR_KEYWORD for p in parameters)
-    for position in positions:
-        if not any_more and not -len(order) <= position < len(order):
-            raise FnxTypeError(
-                f"jit: {what}_argnums has {position}, but the function takes {len(order)} "
-                "positional arguments.",
-                source=user_source(),
-                hint=f"Positions count from 0: the last one is {max(len(order) - 1, 0)}.",
-            )
-    known = {p.name for p in parameters}
-    for name in names:
-        if name not in known and not any_named:
-            raise FnxTypeError(
-                f"jit: {what}_argnames has {name!r}, but the function's arguments are "
-                f"{sorted(known)}.",
-                source=user_source(),
-                hint=did_you_mean(name, known) or "Write the name of a parameter.",
-            )
-    positions = {p + len(order) if p < 0 else p for p in positions}
-    names |= {order[p] for p in positions if p < len(order)}
-    positions |= {order.index(n) for n in names if n in order}
-    return frozenset(positions), frozenset(names)

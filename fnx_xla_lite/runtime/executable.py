@@ -28,6 +28,7 @@ import numpy as np
 
 from fnx_xla_lite.hlo.dtypes import from_numpy, to_numpy
 from fnx_xla_lite.hlo.ir import TensorType
+from fnx_xla_lite.hlo.work import Work
 from fnx_xla_lite.loops.program import Program, signatures
 from fnx_xla_lite.runtime import native_pool
 
@@ -67,11 +68,12 @@ class Executable:
         cost: estimated nanoseconds of one call on one thread.
         code_bytes: size of the object code.
         stages: the texts of all stages, for reading.
+        work: counts the operations and bytes of one call.
     """
 
     __slots__ = (
         "_call", "_keep", "_parameters", "_results", "aliases", "arena_bytes", "code_bytes", "cost",
-        "entry", "program", "stages",
+        "entry", "program", "stages", "work",
     )  # fmt: skip
 
     def __init__(
@@ -83,11 +85,13 @@ class Executable:
         cost: float,
         code_bytes: int,
         keep: tuple[Any, ...],
+        work: Callable[[], Work] | None = None,
     ) -> None:
         self.program, self.entry = program, entry
         self.arena_bytes, self.aliases = program.arena_bytes, program.aliases
         self.cost, self.code_bytes = cost, code_bytes
         self.stages: Mapping[str, str] = Stages(stages)
+        self.work = work
         self._keep = keep
         self._call: Callable[..., int] = _Entry(entry)
         if signatures(program.steps):  # ctypes raises what a callback raised, if it has the GIL

@@ -14,6 +14,7 @@ from fnx.api import checkpoint as checkpoint
 from fnx.api import checkpoint_name as checkpoint_name
 from fnx.api import custom_jvp as custom_jvp
 from fnx.api import custom_vjp as custom_vjp
+from fnx.api import custom_vmap as custom_vmap
 from fnx.api import eval_shape as eval_shape
 from fnx.api import grad as grad
 from fnx.api import hessian as hessian
@@ -25,6 +26,7 @@ from fnx.api import linear_transpose as linear_transpose
 from fnx.api import linearize as linearize
 from fnx.api import make_jaxpr as make_jaxpr
 from fnx.api import pure_callback as pure_callback
+from fnx.api import sequential_vmap as sequential_vmap
 from fnx.api import value_and_grad as value_and_grad
 from fnx.api import vjp as vjp
 from fnx.api import vmap as vmap

@@ -21,12 +21,13 @@ from typing import Any
 import numpy as np
 
 import fnx.ops.random_bits  # noqa: F401  registers its primitive
-from fnx.api import jvp, vjp
+from fnx.api import jvp, vjp, vmap
 from fnx.control.call import call
 from fnx.control.checkpoint import checkpoint
 from fnx.control.cond import cond
 from fnx.control.custom_jvp import custom_jvp
 from fnx.control.custom_vjp import custom_vjp
+from fnx.control.custom_vmap import custom_vmap
 from fnx.core.dtypes import BFLOAT16, BOOL, FLOAT16, FLOAT32, FLOAT64, FLOATS
 from fnx.core.eager import aval_of
 from fnx.core.flatten import trace_closed
@@ -281,6 +282,18 @@ def keep_some(primitive: Primitive, *avals: Any, **params: Any) -> bool:
     return len(primitive.name) % 2 == 0
 
 
+def with_vmap_rule(f: Callable[..., Any]) -> Callable[..., Any]:
+    """``f`` with its own batching as a custom rule of `vmap`."""
+    wrapped = custom_vmap(f)
+
+    @wrapped.def_vmap
+    def rule(axis_size: int, in_batched: tuple[bool, ...], *args: Any) -> tuple[Any, bool]:
+        axes = tuple([0 if is_mapped else None for is_mapped in in_batched])
+        return vmap(f, axes, axis_size=axis_size)(*args), True
+
+    return wrapped
+
+
 WRAPPERS: dict[str, Callable[..., Any]] = {
     "plain": lambda f: f,
     "jit": as_call,
@@ -288,6 +301,7 @@ WRAPPERS: dict[str, Callable[..., Any]] = {
     "checkpoint with a policy": functools.partial(checkpoint, policy=keep_some),
     "custom_jvp": with_jvp_rule,
     "custom_vjp": with_vjp_rule,
+    "custom_vmap": with_vmap_rule,
     "cond": as_branches,
     "scan": as_scan,
     "fori": as_fori,

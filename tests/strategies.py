@@ -53,7 +53,7 @@ class Options:
     wide: bool = False
     wrappers: tuple[str, ...] = (
         "plain", "jit", "checkpoint", "checkpoint with a policy", "cond", "custom_jvp",
-        "custom_vjp", "scan", "fori", "while", "nested",
+        "custom_vjp", "custom_vmap", "scan", "fori", "while", "nested",
     )  # fmt: skip
     dtypes: tuple[np.dtype, ...] = ()
 

@@ -25,3 +25,5 @@ from fnx.control.checkpoint import checkpoint as checkpoint
 from fnx.control.checkpoint import checkpoint_name as checkpoint_name
 from fnx.control.custom_jvp import custom_jvp as custom_jvp
 from fnx.control.custom_vjp import custom_vjp as custom_vjp
+from fnx.control.custom_vmap import custom_vmap as custom_vmap
+from fnx.control.custom_vmap import sequential_vmap as sequential_vmap

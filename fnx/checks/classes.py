@@ -63,7 +63,7 @@ CLASSES: dict[str, Class] = {
     **_rows("scatter", "nan overflow index"),
     # Functions: what is inside of them is checked
     **_rows("jit cond scan while checkpoint checkpoint_linear", ""),
-    **_rows("custom_jvp_call custom_vjp_call custom_vjp_linear", ""),
+    **_rows("custom_jvp_call custom_vjp_call custom_vjp_linear custom_vmap_call", ""),
     # Python: what comes out of it is its own
     **_rows("pure_callback io_callback", _NAN),
     **_rows("debug_callback", ""),

@@ -24,7 +24,7 @@ NAMES = [
     "checkify",
     "jit", "jvp", "lax", "linear_transpose", "linearize", "make_jaxpr", "nn", "numpy", "optim",
     "pure_callback", "random", "set_threads", "tree", "value_and_grad", "vjp", "vmap",
-    "checkpoint_name", "checkpoint_policies", "remat",
+    "checkpoint_name", "checkpoint_policies", "remat", "custom_vmap", "sequential_vmap",
 ]  # fmt: skip
 
 COMPILER_NAMES = [

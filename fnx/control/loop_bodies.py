@@ -6,7 +6,6 @@ scalar (a weak dtype) takes the dtype that the body gives it.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -20,13 +19,13 @@ from fnx.core.equality import equal
 from fnx.core.flatten import FlatFunction, name_of
 from fnx.core.ir import Jaxpr
 from fnx.core.sources import user_source
-from fnx.core.trace import trace
+from fnx.core.trace import is_staged, trace
 from fnx.errors import FnxTypeError
 
 _MOST_BODIES = 256
 _LATTICE_HEIGHT = 4  # how often the dtype of a weak carry can change: bool, int, float, strong
 
-_bodies: OrderedDict[str, Jaxpr] = OrderedDict()
+_bodies: dict[str, Jaxpr] = {}
 
 
 class Body(NamedTuple):
@@ -181,17 +180,16 @@ def known_body(jaxpr: Jaxpr) -> Jaxpr:
     """The first closed jaxpr that was equal to this one, with the same lines of code.
 
     A loop that is written in a Python loop is traced again each time; what was derived from its
-    body, and compiled, is found again by the body's identity.
+    body, and compiled, is found again by the body's identity. Under `jit` there is no need for it.
     """
-    if has_callbacks(jaxpr):  # functions that must not live longer than the program
+    if is_staged() or has_callbacks(jaxpr):  # functions that must not live longer than the program
         return jaxpr
     sources = [eqn.source for eqn in jaxpr.eqns]
     key = f"{jaxpr}\n{sources}"
     known = _bodies.get(key)
     if known is not None and equal(known, jaxpr):
-        _bodies.move_to_end(key)
         return known
     if len(_bodies) >= _MOST_BODIES:
-        _bodies.popitem(last=False)
+        _bodies.clear()
     _bodies[key] = jaxpr
     return jaxpr

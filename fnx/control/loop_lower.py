@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from fnx.control.call import lower_eqns
+from fnx.control.loop_invariants import split_invariants
 from fnx.control.scan_parts import Scan, Values
 from fnx.control.while_parts import While
+
+Step = Callable[[Any, Any, Sequence[Any]], list[Any]]  # (builder, steps done, state) -> state
 
 
 def lower_scan(b: Any, *operands: Any, **params: Any) -> Values:
@@ -26,26 +29,38 @@ def lower_scan(b: Any, *operands: Any, **params: Any) -> Values:
     count = b.constant(scan.length, dtype=np.dtype(np.int32))
     if scan.counted:
         count = b.minimum(b.maximum(consts[0], zero), count)
-    last = b.subtract(count, one)
+    step = _scan_step(b, scan, consts, xs, b.subtract(count, one))
+    return _repeat(b, scan, count, step, [*carry, *ys])
+
+
+def _scan_step(b: Any, scan: Scan, consts: list[Any], xs: list[Any], last: Any) -> Step:
+    """What a scan does in one step; its costly invariants are computed here, by ``b``."""
+    zero = b.constant(0, dtype=np.dtype(np.int32))
+    body = scan.body
+    if not scan.counted and scan.length > 1:
+        before, body = split_invariants(body, scan.num_consts)
+        consts = [*consts, *lower_eqns(b, before, (), consts)]
 
     def step(inner: Any, done: Any, state: Sequence[Any]) -> list[Any]:
         at = inner.subtract(last, done) if scan.reverse else done
         row = [_row(inner, x, at, zero) for x in xs]
         values = [*consts, *state[: scan.num_carry], *row]
-        new, found = scan.outputs(lower_eqns(inner, scan.body, (), values))
+        new, found = scan.outputs(lower_eqns(inner, body, (), values))
         stacks = zip(state[scan.num_carry :], found, strict=True)
         return [*new, *[_write(inner, stack, y, at, zero) for stack, y in stacks]]
 
-    state = [*carry, *ys]
+    return step
+
+
+def _repeat(b: Any, scan: Scan, count: Any, step: Step, state: list[Any]) -> Values:
+    """So many steps, some of them written out: in each round of the loop, and before it."""
+    one = b.constant(1, dtype=np.dtype(np.int32))
     unroll = 1 if scan.counted else scan.unroll
     first = scan.length % unroll
-    for done in range(first):
+    is_straight = not scan.counted and scan.length - first in (0, unroll)
+    for done in range(scan.length if is_straight else first):
         state = step(b, b.constant(done, dtype=np.dtype(np.int32)), state)
-    if first == scan.length:
-        return tuple(state)
-    if scan.length - first == unroll and not scan.counted:
-        for done in range(first, scan.length):
-            state = step(b, b.constant(done, dtype=np.dtype(np.int32)), state)
+    if is_straight:
         return tuple(state)
 
     def body(inner: Any, done: Any, *state: Any) -> list[Any]:

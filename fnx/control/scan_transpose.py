@@ -173,7 +173,7 @@ def _apart(
     last = len(outputs) - x_masks
     mask_outputs = (*outputs[len(flags) : len(flags) + masks], *outputs[last:])
     body = dce_jaxpr(Jaxpr(inputs, jaxpr.eqns, outputs[:last]))
-    alone = dce_jaxpr(Jaxpr(inputs, jaxpr.eqns, mask_outputs))
+    alone = dce_jaxpr(Jaxpr(inputs, jaxpr.eqns, mask_outputs), keep_effects=False)
     read = {a for eqn in alone.eqns for a in eqn.inputs}
     cts = (*inputs[consts:carried], *inputs[last_known:last_ct])
     idle = [v for v in cts if v in read]

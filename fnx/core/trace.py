@@ -64,6 +64,14 @@ def axes_in_scope() -> dict[Hashable, int]:
     return found
 
 
+def is_staged() -> bool:
+    """Whether any open trace of this thread stages everything, as `jit` does."""
+    trace = _current.get()
+    while trace is not None and not trace.stage_all:
+        trace = trace.parent
+    return trace is not None
+
+
 def trace_of(args: Sequence[Any]) -> Trace | None:
     """The trace that would process an operation on these arguments; None if it would run now."""
     trace = _current.get()

@@ -2,30 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class Bug:
-    """A text of a source file, and what is planted in its place.
-
-    Attributes:
-        layer: checks, jvp, transpose, batch, transform, lower, text, pass, loops, memory, cpu or
-            gemm.
-        what: the bug in words; unique.
-        file: relative to the repository.
-        old: occurs once in the file.
-        new: is planted.
-        through: primitives whose programs are tried first.
-    """
-
-    layer: str
-    what: str
-    file: str
-    old: str
-    new: str
-    through: tuple[str, ...] = ()
-
+from tests.meta.bug import Bug
+from tests.meta.loop_bugs import LOOP_BUGS
 
 _MASKS = "fnx/transforms/masks.py"
 _ARITHMETIC, _LAYOUT = "fnx/ops/arithmetic.py", "fnx/ops/layout.py"
@@ -512,4 +490,5 @@ BUGS = (
         "memory", "what a callback reads is not kept for it", "fnx_xla_lite/loops/steps.py",
         "inputs = [(self.read(value), value.type)", "inputs = [(self.homes[value], value.type)",
     ),
+    *LOOP_BUGS,
 )  # fmt: skip

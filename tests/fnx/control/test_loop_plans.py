@@ -137,6 +137,27 @@ def test_what_is_the_same_in_every_step_is_not_stacked():
     assert [e.primitive.name for e in forward.params["body"].eqns].count("exp") == 0
 
 
+def test_costly_work_that_is_the_same_in_every_step_runs_before_the_loop():
+    def f(w, u, h):
+        return lax.fori_loop(0, 5, lambda i, h: jnp.tanh((w @ u) @ h) + w.sum(), h)
+
+    program = program_of(f, W, U, H)
+    (loop,) = loops_of(program.steps)
+    products = [
+        slot
+        for step in loop.body
+        if isinstance(step, Launch)
+        for slot in step.slots
+        if slot.place == "parameter" and slot.index < 2
+    ]
+    assert not products
+    h = H + 0.5
+    expected = h
+    for _ in range(5):
+        expected = np.tanh((W @ U) @ expected) + W.sum()
+    np.testing.assert_allclose(fnx.jit(f)(W, U, h), expected, rtol=1e-5)
+
+
 def test_results_that_nobody_reads_are_not_computed():
     f = lambda x: lax.scan(lambda c, _: ((c[0] + 1, jnp.sin(c[1])), c[1]), (x, x), None, 5)[0][0]
     text = str(fnx.transforms.dce.dce_jaxpr(fnx.make_jaxpr(f)(1.0)))

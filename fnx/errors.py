@@ -105,6 +105,13 @@ class CallbackError(FnxTypeError):
     """
 
 
+class KeyReuseError(FnxValueError):
+    """A random key was used twice, so that the second use gives the same bits again.
+
+    Only where it is looked for: ``with fnx.random.debug_key_reuse():``.
+    """
+
+
 class RuleError(FnxTypeError):
     """A rule of a primitive that was made outside of fnx returned something that does not fit."""
 

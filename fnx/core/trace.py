@@ -92,6 +92,7 @@ class Trace:
     """
 
     __slots__ = (
+        "__weakref__",
         "_const_vars",
         "_token",
         "axis",

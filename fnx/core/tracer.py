@@ -42,7 +42,8 @@ _INSTEAD = {
         "static argument, fnx.jit(f, static_argnums=...)."
     ),
     "format()": (
-        "Print what the function returns, after the call; `{x}` without a format prints the aval."
+        "Write fnx.debug.print(\"loss {x:.3f}\", x=x), which prints when the function runs; `{x}`\n"
+        "without a format shows shape and dtype."
     ),
 }
 _INSTEAD_OF_OTHERS = (

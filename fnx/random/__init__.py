@@ -22,6 +22,7 @@ from fnx.random.keys import bits as bits
 from fnx.random.keys import fold_in as fold_in
 from fnx.random.keys import key as key
 from fnx.random.keys import split as split
+from fnx.random.reuse import debug_key_reuse as debug_key_reuse
 from fnx.random.selections import categorical as categorical
 from fnx.random.selections import choice as choice
 from fnx.random.selections import permutation as permutation

@@ -26,6 +26,7 @@ from fnx.numpy.sizes import Shape, as_shape
 from fnx.ops.random_bits import _PARITY as PARITY
 from fnx.ops.random_bits import _ROTATIONS as ROTATIONS
 from fnx.ops.random_bits import threefry2x32
+from fnx.random import reuse
 
 _WORD = 0xFFFFFFFF
 _FEW = 16  # up to here Python ints are quicker than NumPy
@@ -45,7 +46,9 @@ def key(seed: ArrayLike) -> Array:
         if not -(2**63) <= value < 2**64:
             raise value_error(f"key: the seed {value} has more than 64 bits.")
         high = 0 if -(2**31) <= value < 0 else value >> 32
-        return wrap(np.array([high & _WORD, value & _WORD], np.uint32))
+        made = wrap(np.array([high & _WORD, value & _WORD], np.uint32))
+        reuse.born(made)
+        return made
     seed = as_array(as_operand(seed, "key"))
     if seed.shape or seed.dtype not in INTS:
         hint = "Write fnx.random.key(0), or int(x) for a number that is whole."
@@ -82,9 +85,13 @@ def split(key: ArrayLike, num: int | Sequence[int] = 2) -> Array:
         num: how many, or the shape of an array of keys.
     """
     shape = as_shape(num, "split")
-    words = _threefry(check_key(key, "split"), shape)
+    key = check_key(key, "split")
+    reuse.use(key, "split")
+    words = _threefry(key, shape)
     if all(isinstance(word, Array) for word in words):
-        return wrap(np.stack([word._buffer for word in words], axis=-1))
+        made = wrap(np.stack([word._buffer for word in words], axis=-1))
+        reuse.born(made)
+        return made
     return fnp.stack(words, axis=len(shape))
 
 
@@ -102,7 +109,9 @@ def fold_in(key: ArrayLike, data: ArrayLike) -> Array:
     word = _as_word(data)
     if isinstance(words[0], np.generic) and isinstance(word, Array):
         pair = _threefry_of_ints(int(words[0]), int(words[1]), 0, int(word))
-        return wrap(np.array(pair, np.uint32))
+        made = wrap(np.array(pair, np.uint32))
+        reuse.born(made)
+        return made
     return fnp.stack(threefry2x32(*words, fnp.zeros((), UINT32), word))
 
 
@@ -174,7 +183,9 @@ def bits(key: ArrayLike, shape: Shape = (), dtype: object = UINT32) -> Array:
     dtype = as_dtype(dtype)
     if dtype.kind != "u":
         raise type_error(f"bits: dtype must be an unsigned integer, got {dtype}.")
-    high, low = _threefry(check_key(key, "bits"), as_shape(shape, "bits"))
+    key = check_key(key, "bits")
+    reuse.use(key, "a draw")
+    high, low = _threefry(key, as_shape(shape, "bits"))
     if dtype.itemsize == 8:
         upper = fnp.bitwise_left_shift(fnp.astype(high, dtype), dtype.type(32))
         return fnp.bitwise_or(upper, fnp.astype(low, dtype))

@@ -8,7 +8,11 @@ from typing import Any
 import numpy as np
 
 import fnx.numpy as fnp
+from fnx.control.is_known import is_known
 from fnx.core.array import Array, wrap
+from fnx.core.sources import user_source
+from fnx.core.trace import Tracer
+from fnx.errors import AbstractValueError
 from fnx.numpy.promotion import (
     ArrayLike,
     as_array,
@@ -70,7 +74,15 @@ def _order(key: Any, size: int) -> np.ndarray:
     order = np.arange(size, dtype=np.int32)
     for _ in range(math.ceil(3 * math.log(max(1, size)) / math.log(2**32 - 1))):
         key, subkey = split(key)
-        order = order[np.argsort(np.asarray(bits(subkey, (size,))), kind="stable")]
+        drawn = bits(subkey, (size,))
+        if isinstance(drawn, Tracer) and not is_known(drawn):
+            raise AbstractValueError(
+                "permutation: sorting needs the value of the key, got a traced key "
+                f"({drawn.aval} of its bits): expected a key that is known.",
+                source=user_source(),
+                hint="Draw the order outside of jit and vmap, and pass it in: x[order].",
+            )
+        order = order[np.argsort(np.asarray(drawn), kind="stable")]
     return order
 
 

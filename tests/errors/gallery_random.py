@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import fnx
+import fnx.numpy as np
 from fnx import random
-from fnx.errors import FnxTypeError, FnxValueError
+from fnx.errors import FnxTypeError, FnxValueError, KeyReuseError
 from tests.errors.mistake import mistake
 
 
@@ -164,3 +165,118 @@ def traced_shape():
 def traced_shape():
     draw = fnx.jit(lambda key, n: random.normal(key, (n,)), static_argnums=1)
     return draw(random.key(0), 3)
+
+
+@mistake(
+    "A key used for two draws (found by fnx.random.debug_key_reuse)",
+    KeyReuseError,
+    at="noise = random.normal",
+    got="the key of a draw",
+    wanted="expected a new one",
+    write="fnx.random.split(key)",
+    check=random.debug_key_reuse,
+)
+def two_draws():
+    key = random.key(0)
+    weights = random.normal(key, (3,))
+    noise = random.normal(key, (3,))
+    return weights + noise
+
+
+@two_draws.mended
+def two_draws():
+    first, second = random.split(random.key(0))
+    weights = random.normal(first, (3,))
+    noise = random.normal(second, (3,))
+    return weights + noise
+
+
+@mistake(
+    "A key used after it was split",
+    KeyReuseError,
+    at="random.uniform(key)",
+    got="the key of split",
+    wanted="expected a new one",
+    write="fnx.random.split(key)",
+    check=random.debug_key_reuse,
+)
+def after_split():
+    key = random.key(0)
+    keys = random.split(key)
+    return random.uniform(key) + random.uniform(keys[0])
+
+
+@after_split.mended
+def after_split():
+    key, other = random.split(random.key(0))
+    return random.uniform(key) + random.uniform(other)
+
+
+@mistake(
+    "One of several keys used twice, in a compiled function",
+    KeyReuseError,
+    at="random.normal(keys[0], x.shape) * 2",
+    got="the key of a draw",
+    wanted="expected a new one",
+    write="fnx.random.split(key)",
+    check=random.debug_key_reuse,
+)
+def twice_compiled():
+    @fnx.jit
+    def noisy(keys, x):
+        x = x + random.normal(keys[0], x.shape)
+        return x + random.normal(keys[0], x.shape) * 2
+
+    return noisy(random.split(random.key(0)), np.ones(3))
+
+
+@twice_compiled.mended
+def twice_compiled():
+    @fnx.jit
+    def noisy(keys, x):
+        x = x + random.normal(keys[0], x.shape)
+        return x + random.normal(keys[1], x.shape) * 2
+
+    return noisy(random.split(random.key(0)), np.ones(3))
+
+
+@mistake(
+    "The same key in every turn of a loop",
+    KeyReuseError,
+    at="x + random.normal(key)",
+    got="the key of a draw",
+    wanted="expected a new one",
+    write="fnx.random.split(key)",
+    check=random.debug_key_reuse,
+)
+def every_turn():
+    key, x = random.key(0), 0.0
+    for _ in range(3):
+        x = x + random.normal(key)
+    return x
+
+
+@every_turn.mended
+def every_turn():
+    key, x = random.key(0), 0.0
+    for step in range(3):
+        x = x + random.normal(random.fold_in(key, step))
+    return x
+
+
+@mistake(
+    "A random order inside of a compiled function",
+    fnx.errors.AbstractValueError,
+    at="random.permutation",
+    got="got a traced key",
+    wanted="expected a key that is known",
+    write="pass it in: x[order]",
+)
+def traced_permutation():
+    return fnx.jit(lambda key, x: random.permutation(key, x))(random.key(0), np.arange(9.0))
+
+
+@traced_permutation.mended
+def traced_permutation():
+    order = random.permutation(random.key(0), 9)
+    return fnx.jit(lambda order, x: x[order])(order, np.arange(9.0))

@@ -337,7 +337,7 @@ def math_function():
     at='f"loss {x:.3f}"',
     got="a traced f32~[]",
     wanted="needs the value",
-    write="after the call",
+    write="Write fnx.debug.print(",
 )
 def format_spec():
     @fnx.jit
@@ -352,9 +352,10 @@ def format_spec():
 def format_spec():
     @fnx.jit
     def report(x):
+        fnx.debug.print("loss {x:.3f}", x=x)
         return x
 
-    return f"loss {report(1.0):.3f}"
+    return report(1.0)
 
 
 @mistake(

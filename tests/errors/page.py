@@ -5,6 +5,8 @@ The page shows each program as it stands in the gallery, and the message that it
 
 from __future__ import annotations
 
+import ast
+import inspect
 import re
 import sys
 from pathlib import Path
@@ -29,9 +31,15 @@ the tests run: each message below is what the program above it really gives, and
 Every program begins with
 
 ```python
+import dataclasses
+import math
+
+import numpy
+
 import fnx
 import fnx.numpy as np
-from fnx import data, lax, nn, optim, random, tree
+import fnx_xla_lite
+from fnx import checkify, data, debug, extend, lax, nn, optim, random, tree
 ```
 """
 
@@ -44,8 +52,16 @@ def page() -> str:
         count += len(entries)
         title = sys.modules[f"tests.errors.gallery_{name}"].__doc__.splitlines()[0].rstrip(".")
         contents.append(f"- [{title}](#{_anchor(title)}) ({len(entries)})")
-        sections.append(f"## {title}\n\n" + "\n".join(map(_section, entries)))
+        sections.append(f"## {title}\n\n{_constants(name)}" + "\n".join(map(_section, entries)))
     return _HEAD.format(count=count, contents="\n".join(contents)) + "\n" + "\n".join(sections)
+
+
+def _constants(name: str) -> str:
+    """What the programs of a module share, as a block of code."""
+    source = inspect.getsource(sys.modules[f"tests.errors.gallery_{name}"])
+    found = [x for x in ast.parse(source).body if isinstance(x, ast.Assign)]
+    code = "\n".join(ast.get_source_segment(source, x) or "" for x in found)
+    return f"```python\n{code}\n```\n\n" if code else ""
 
 
 def _anchor(title: str) -> str:

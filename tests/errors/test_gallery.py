@@ -15,7 +15,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 MODULES = (
     "shapes", "axes", "dtypes", "indexing", "values", "leaks", "derivatives", "custom", "control",
-    "loops", "callbacks", "primitives", "jit", "trees", "random", "training", "compiler",
+    "loops", "callbacks", "checks", "primitives", "jit", "trees", "random", "training", "compiler",
 )  # fmt: skip
 for _name in MODULES:
     importlib.import_module(f"tests.errors.gallery_{_name}")

@@ -1,0 +1,106 @@
+"""The check of random keys that are used twice: what it finds, and what it lets pass."""
+
+from __future__ import annotations
+
+import pytest
+
+import fnx
+import fnx.numpy as fnp
+from fnx import random
+from fnx.errors import AbstractValueError, KeyReuseError
+
+DRAWS = {
+    "bernoulli": lambda key: random.bernoulli(key, 0.3, (3,)),
+    "bits": lambda key: random.bits(key, (3,)),
+    "categorical": lambda key: random.categorical(key, fnp.zeros((2, 3))),
+    "cauchy": lambda key: random.cauchy(key, (3,)),
+    "choice": lambda key: random.choice(key, 9, (3,)),
+    "choice without replacement": lambda key: random.choice(key, 9, (3,), replace=False),
+    "exponential": lambda key: random.exponential(key, (3,)),
+    "gumbel": lambda key: random.gumbel(key, (3,)),
+    "laplace": lambda key: random.laplace(key, (3,)),
+    "logistic": lambda key: random.logistic(key, (3,)),
+    "normal": lambda key: random.normal(key, (3,)),
+    "permutation": lambda key: random.permutation(key, 9),
+    "rademacher": lambda key: random.rademacher(key, (3,)),
+    "randint": lambda key: random.randint(key, (3,), 0, 9),
+    "truncated normal": lambda key: random.truncated_normal(key, -1.0, 1.0, (3,)),
+    "uniform": lambda key: random.uniform(key, (3,)),
+}
+NEED_VALUES = {"choice without replacement", "permutation"}
+WRAPS = {"eager": lambda f: f, "jit": fnx.jit, "vmap": lambda f: lambda key: fnx.vmap(f)(key[None])}
+
+
+@pytest.fixture(autouse=True)
+def checked():
+    with random.debug_key_reuse():
+        yield
+
+
+@pytest.mark.parametrize("wrap", WRAPS)
+@pytest.mark.parametrize("name", DRAWS)
+def test_our_own_draws_use_each_key_once_and_a_second_draw_is_found(name, wrap):
+    draw = DRAWS[name]
+    if name in NEED_VALUES and wrap != "eager":
+        with pytest.raises(AbstractValueError, match="sorting needs the value of the key"):
+            WRAPS[wrap](draw)(random.key(3))
+        return
+    WRAPS[wrap](lambda key: draw(key))(random.key(3))
+    with pytest.raises(KeyReuseError, match=r"it was used first in test_key_reuse\.py") as caught:
+        WRAPS[wrap](lambda key: (draw(key), draw(key)))(random.key(4))
+    assert caught.value.source.file == __file__
+
+
+@pytest.mark.parametrize("wrap", WRAPS)
+def test_what_is_right_passes(wrap):
+    def f(key):
+        first, second = random.split(key)
+        steps = [random.normal(random.fold_in(first, i)) for i in range(3)]
+        return sum(steps) + random.normal(second)
+
+    WRAPS[wrap](f)(random.key(0))
+    WRAPS[wrap](f)(random.key(0))  # the same program again
+
+
+@pytest.mark.parametrize("wrap", WRAPS)
+def test_splitting_and_indexing(wrap):
+    def split_twice(key):
+        return random.split(key), random.split(key)
+
+    def same_row(key):
+        keys = random.split(key, 3)
+        return random.normal(keys[1]) + random.normal(keys[1])
+
+    def other_rows(key):
+        keys = random.split(key, 3)
+        return random.normal(keys[1]) + random.normal(keys[2])
+
+    WRAPS[wrap](other_rows)(random.key(1))
+    if wrap != "vmap":  # there every row is a value of its own
+        with pytest.raises(KeyReuseError):
+            WRAPS[wrap](same_row)(random.key(1))
+    with pytest.raises(KeyReuseError, match="the key of split"):
+        WRAPS[wrap](split_twice)(random.key(1))
+
+
+def test_under_grad_keys_are_known():
+    def loss(x, key):
+        return x * random.normal(key) + random.normal(key)
+
+    with pytest.raises(KeyReuseError):
+        fnx.grad(loss)(1.0, random.key(2))
+
+
+def test_keys_that_a_compiled_function_closes_over():
+    key = random.key(5)
+    draw = fnx.jit(lambda x: x + random.normal(key, x.shape))
+    draw(fnp.ones(2))
+    draw(fnp.ones(3))  # traced again: no second use
+    with pytest.raises(KeyReuseError):
+        fnx.jit(lambda x: random.normal(key) + random.normal(key) + x)(1.0)
+
+
+def test_it_is_off_by_default():
+    with random.debug_key_reuse(False):
+        key = random.key(0)
+        assert float(random.normal(key)) == float(random.normal(key))

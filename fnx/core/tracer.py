@@ -42,7 +42,7 @@ _INSTEAD = {
         "static argument, fnx.jit(f, static_argnums=...)."
     ),
     "format()": (
-        "Write fnx.debug.print(\"loss {x:.3f}\", x=x), which prints when the function runs; `{x}`\n"
+        'Write fnx.debug.print("loss {x:.3f}", x=x), which prints when the function runs; `{x}`\n'
         "without a format shows shape and dtype."
     ),
 }

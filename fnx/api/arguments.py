@@ -66,7 +66,14 @@ def _checked_argnums(f: F, argnums: Argnums, count: int) -> tuple[int, ...]:
             hint="Positions count from 0, and what is differentiated is given by position:\n"
             "f(x) instead of f(x=x).",
         )
-    return tuple([i % count for i in numbers])
+    positions = tuple([i % count for i in numbers])
+    if len(set(positions)) < len(positions):
+        raise FnxValueError(
+            f"{name_of(f)}: argnums={argnums!r} names an argument twice.",
+            source=user_source(),
+            hint="Name each argument once, and use its gradient as often as you like.",
+        )
+    return positions
 
 
 def differentiable_values(

@@ -31,6 +31,7 @@ from fnx.core.effects import has_effects
 from fnx.core.evaluate import evaluate
 from fnx.core.flatten import FlatFunction, as_value
 from fnx.core.ir import Jaxpr
+from fnx.core.named_axes import may_collect
 from fnx.core.primitive import Linear, Primitive
 from fnx.core.sources import user_source
 from fnx.core.trace import bind, trace
@@ -83,7 +84,7 @@ def cond(pred: Any, true_fun: F, false_fun: F, *operands: Any) -> Any:
                 hint="Write lambda: value for a value; fnx.numpy.where(pred, a, b) chooses values.",
             )
     if is_known(value):
-        return true_fun(*operands) if bool(value) else false_fun(*operands)
+        return _call_now(true_fun if bool(value) else false_fun, operands)
     return _switch("cond", convert(value, dtype=_INDEX), (false_fun, true_fun), operands)
 
 
@@ -103,9 +104,19 @@ def switch(index: Any, branches: Sequence[F], *operands: Any) -> Any:
         )
     last = len(branches) - 1
     if is_known(value):
-        return branches[min(max(int(value), 0), last)](*operands)
-    index = convert(clamp(0, value, last), dtype=_INDEX)
+        return _call_now(branches[min(max(int(value), 0), last)], operands)
+    counted = min(last, int(np.iinfo(value.aval.dtype).max))  # an int8 counts to 127
+    index = convert(clamp(0, value, counted), dtype=_INDEX)
     return _switch("switch", index, tuple(branches), operands)
+
+
+def _call_now(branch: F, operands: Values) -> Any:
+    """The branch that is taken, of the values and with the results that it has under a trace."""
+    leaves, in_tree = tree.flatten((operands, {}))
+    flat = FlatFunction(branch, in_tree)
+    outs = flat(*[as_value(x) for x in leaves])
+    assert flat.out_tree is not None
+    return tree.unflatten(flat.out_tree, [as_value(x) for x in outs])
 
 
 def _switch(what: str, index: Any, branches: Sequence[F], operands: Values) -> Any:
@@ -207,24 +218,31 @@ def _batch(
     if axes[0] is None:
         closed, consts = close_together(batched)
         return bind(cond_p, index, *consts, *operands, branches=closed), out_axes
-    return _batch_apart(index, operands, axes[1:], batched), out_axes
+    are_together = [may_collect(branch, size) for branch in branches]
+    return _batch_apart(index, operands, axes[1:], batched, are_together), out_axes
 
 
 def _batch_apart(
-    index: Any, operands: Sequence[Any], axes: Sequence[int | None], branches: Branches
+    index: Any,
+    operands: Sequence[Any],
+    axes: Sequence[int | None],
+    branches: Branches,
+    are_together: Sequence[bool],
 ) -> Values:
     """Examples that take different branches: each branch runs if any of them takes it.
 
-    For the examples that do not take it, it is computed where one that does is, and dropped.
+    For the examples that do not take it, it is computed where one that does is, and dropped; but
+    for a branch in which examples read each other (``are_together``), where they are themselves.
     """
     outs = tuple([zeros(a.aval) for a in branches[0].outputs])
     is_mapped = [axis is not None for axis in axes]
     lanes = [
         x if axis is None else move_axis(x, axis, 0) for x, axis in zip(operands, axes, strict=True)
     ]
-    for number, branch in enumerate(branches):
+    for number, (branch, together) in enumerate(zip(branches, are_together, strict=True)):
         takes = eq(index, number)
-        run = functools.partial(_run_lanes, branch, axes, is_mapped)
+        moves = [m and not together for m in is_mapped]
+        run = functools.partial(_run_lanes, branch, axes, moves)
         arguments = (takes, *lanes, *outs)
         avals = [aval_of(x) for x in arguments]
         skip = trace(lambda *args: list(args[1 + len(lanes) :]), avals)
@@ -235,11 +253,11 @@ def _batch_apart(
 
 
 def _run_lanes(
-    branch: Jaxpr, axes: Sequence[int | None], is_mapped: Sequence[bool], takes: Any, *args: Any
+    branch: Jaxpr, axes: Sequence[int | None], moves: Sequence[bool], takes: Any, *args: Any
 ) -> list[Any]:
     """The results of a branch for the examples that take it, and earlier results for others."""
     lanes, before = args[: len(axes)], args[len(axes) :]
-    operands = [of_running(takes, x) if m else x for x, m in zip(lanes, is_mapped, strict=True)]
+    operands = [of_running(takes, x) if m else x for x, m in zip(lanes, moves, strict=True)]
     moved = [
         x if axis is None else move_axis(x, 0, axis) for x, axis in zip(operands, axes, strict=True)
     ]

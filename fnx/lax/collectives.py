@@ -210,6 +210,8 @@ def _sizes(what: str, axis_name: Name) -> dict[Name, int]:
     missing = [name for name in names if name not in scope]
     if missing:
         raise ops.unbound(what, missing[0], scope)
+    if len(set(names)) < len(names):
+        raise value_error(f"{what}: an axis is named twice in {axis_name!r}.")
     return {name: scope[name] for name in names}
 
 

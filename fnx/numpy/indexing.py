@@ -6,6 +6,7 @@ Static ints out of range raise; traced indices out of range read the nearest ele
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +28,7 @@ from fnx.numpy.promotion import (
     type_error,
     value_error,
 )
-from fnx.ops import arithmetic, comparison, gather, layout
+from fnx.ops import arithmetic, comparison, creation, gather, layout
 from fnx.ops import shape as ops
 
 _ABSTRACT_MASK = (
@@ -298,6 +299,8 @@ def read(x: Any, plan: Plan) -> Any:
         known = known_index_vectors(y, plan)
         if known is not None and (y.aval.size or not known.size):
             return reshaped(_read_now(y, plan, known), plan.shape)
+    if plan.arrays and not y.aval.size and not math.prod(plan.shape):
+        return creation.full(shape=plan.shape, value=0, dtype=y.aval.dtype)  # there is nothing
     if plan.arrays:
         sizes = [1 if axis in plan.picked else n for axis, n in enumerate(y.aval.shape)]
         y = gather.gather(y, index_vectors(y, plan), slice_sizes=sizes, **window_dims(y, plan))

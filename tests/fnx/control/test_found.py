@@ -1,0 +1,83 @@
+"""Bugs that were found by trying to break branches, loops and collectives, shrunk."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import fnx
+import fnx.numpy as fnp
+from fnx import lax
+from fnx.errors import FnxTypeError, FnxValueError
+
+A = np.array([0, 1, 2, -3], np.float32)
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, fnx.jit])
+def test_lanes_of_a_branch_that_read_each_other_are_themselves(wrap):
+    """Lanes that do not take the branch still take part in its collectives, as in a `where`."""
+
+    def mapped(collective):
+        branch = lambda x: lax.cond(x > 0, lambda x: collective(x, "i"), lambda x: x, x)
+        return np.asarray(wrap(fnx.vmap(branch, axis_name="i"))(A))
+
+    np.testing.assert_array_equal(mapped(lax.psum), [0, 0, 0, -3])
+    np.testing.assert_array_equal(mapped(lax.pmin), [0, -3, -3, -3])
+    np.testing.assert_array_equal(
+        mapped(lambda x, name: fnx.jit(lambda x: lax.psum(x, name))(x)), [0, 0, 0, -3]
+    )
+
+
+def test_lanes_of_a_loop_that_read_each_other_are_themselves():
+    def f(x):
+        return lax.fori_loop(0, x.astype("int32"), lambda i, c: c + lax.psum(c, "i"), x)
+
+    np.testing.assert_array_equal(np.asarray(fnx.vmap(f, axis_name="i")(A)), [0, 1, 2, -3])
+
+
+def test_a_known_branch_sees_what_a_traced_one_sees():
+    cases = [
+        (lambda x: x // 0, np.array([1], np.int8)),
+        (lambda x: x / 2, np.arange(3, dtype=np.int32)),
+        (lambda x: x.at[0].set(9.0), np.ones(3, np.float32)),
+        (lambda x: 1.5, np.ones(3, np.float32)),
+    ]
+    for f, x in cases:
+        eager = lax.cond(True, f, f, x)
+        traced = fnx.jit(lambda p, x, f=f: lax.cond(p, f, f, x))(True, x)
+        chosen = lax.switch(0, [f, f], x)
+        assert isinstance(eager, fnx.Array)
+        assert eager.dtype == traced.dtype == chosen.dtype
+        np.testing.assert_array_equal(np.asarray(eager), np.asarray(traced))
+        np.testing.assert_array_equal(np.asarray(chosen), np.asarray(traced))
+    with pytest.raises(FnxTypeError, match="results must be arrays or numbers"):
+        lax.cond(True, lambda: "text", lambda: "text")
+
+
+@pytest.mark.parametrize("index", [np.int8(100), np.uint64(2**63), np.int64(-(2**60)), np.uint8(7)])
+def test_an_index_of_any_integer_type_is_brought_into_range(index):
+    branches = [lambda x, k=k: x + k for k in range(200)]
+    expected = float(min(max(int(index), 0), 199))
+    assert float(lax.switch(index, branches, 0.0)) == expected
+    assert float(fnx.jit(lambda i: lax.switch(i, branches, 0.0))(index)) == expected
+
+
+def test_an_argument_is_differentiated_once():
+    for transform in (fnx.grad, fnx.value_and_grad, fnx.jacfwd, fnx.jacrev, fnx.hessian):
+        for twice in ((0, 0), (1, -1)):
+            with pytest.raises(FnxValueError, match="names an argument twice"):
+                transform(lambda x, y: (x * y).sum(), argnums=twice)(A, A)
+
+
+def test_an_axis_is_named_once():
+    with pytest.raises(FnxValueError, match="named twice"):
+        fnx.vmap(lambda x: lax.psum(x, ("i", "i")), axis_name="i")(A)
+
+
+def test_nothing_is_read_from_nothing():
+    none = np.zeros(0, np.int32)
+    assert fnp.zeros(0)[none].shape == (0,)
+    assert fnx.jit(lambda i: fnp.zeros(0)[i])(none).shape == (0,)
+    assert fnx.jit(lambda i: fnp.zeros((0, 3))[i])(none).shape == (0, 3)
+    assert fnx.jit(lambda i: fnp.zeros(0).at[i].set(1.0))(none).shape == (0,)
+    assert fnx.jit(lambda i: fnp.zeros(0).at[i].add(1.0))(none).shape == (0,)

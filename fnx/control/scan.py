@@ -60,6 +60,8 @@ from fnx.transforms.masks import Masks
 
 F = Callable[..., Any]
 
+_MOST_STEPS = 2**31 - 1
+
 
 def scan(
     f: F,
@@ -140,6 +142,12 @@ def scan_length(what: str, xs: Any, values: Sequence[Any], length: int | None) -
             hint="Write length=..., or pass arrays as xs.",
         )
     steps = next(iter(sizes.values())) if length is None else int(length)
+    if steps > _MOST_STEPS:
+        raise FnxValueError(
+            f"{what}: steps are counted in an int32, got a length of {steps}.",
+            source=user_source(),
+            hint="Nest two loops.",
+        )
     if any(size != steps for size in sizes.values()):
         lines = [f"xs{path} has {size} elements along axis 0" for path, size in sizes.items()]
         lines += [] if length is None else [f"length is {length}"]

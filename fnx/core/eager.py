@@ -129,7 +129,8 @@ def aval_of(x: object) -> Aval:
     if isinstance(x, Array | Tracer):
         return x.aval
     if isinstance(x, np.ndarray | np.generic):
-        return Aval.of(x.shape, x.dtype)
+        kind = x.dtype if x.dtype.isnative else x.dtype.newbyteorder("=")
+        return Aval.of(x.shape, kind)
     if isinstance(x, bool | int | float):
         return _intern((), *scalar_dtype(x))
     raise not_a_value(x)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,6 +10,8 @@ import numpy as np
 from fnx.numpy.promotion import describe, type_error, value_error
 
 Shape = int | Sequence[int]
+MOST_AXES = 64  # NumPy's limit
+MOST_ELEMENTS = 2**60  # so that their bytes can be counted in 64 bits
 
 
 def as_shape(shape: Shape, name: str) -> tuple[int, ...]:
@@ -16,7 +19,7 @@ def as_shape(shape: Shape, name: str) -> tuple[int, ...]:
 
     Raises:
         FnxTypeError: for anything but ints.
-        FnxValueError: for a negative size.
+        FnxValueError: for a negative size, or more than any memory holds.
     """
     sizes = (shape,) if not isinstance(shape, Sequence | np.ndarray) else tuple(shape)
     try:
@@ -27,6 +30,11 @@ def as_shape(shape: Shape, name: str) -> tuple[int, ...]:
     if any(size < 0 for size in result):
         hint = "-1 means 'what is left' in reshape only, and there once."
         raise value_error(f"{name}: sizes cannot be negative, got {result}.", hint)
+    if len(result) > MOST_AXES or math.prod(result) > MOST_ELEMENTS:
+        got = f"{len(result)} axes" if len(result) > MOST_AXES else str(result)
+        hint = "No memory holds it: look at how the sizes were computed."
+        limits = f"at most {MOST_AXES} axes and 2**60 elements, got {got}"
+        raise value_error(f"{name}: expected a shape of {limits}.", hint)
     return result
 
 

@@ -172,6 +172,8 @@ def _changed_by_mask(x: Any, mask: Any, y: Any, kind: str) -> Any:
 def scattered(x: Any, plan: Plan, y: Any, kind: str) -> Any:
     """``x`` changed at the places of a plan with index arrays."""
     part = region(x, plan)
+    if not part.aval.size or not y.aval.size:
+        return x
     dims = window_dims(part, plan)
     windows = [n for axis, n in enumerate(part.aval.shape) if axis not in plan.picked]
     sizes = (*windows[: plan.position], *plan.pick_shape, *windows[plan.position :])

@@ -81,3 +81,22 @@ def test_nothing_is_read_from_nothing():
     assert fnx.jit(lambda i: fnp.zeros((0, 3))[i])(none).shape == (0, 3)
     assert fnx.jit(lambda i: fnp.zeros(0).at[i].set(1.0))(none).shape == (0,)
     assert fnx.jit(lambda i: fnp.zeros(0).at[i].add(1.0))(none).shape == (0,)
+
+
+def test_arrays_of_other_byte_orders_are_converted():
+    x = np.arange(4).astype(">f4")
+    for f in (fnx.jit(lambda x: x + 1), lambda x: fnp.sin(x), fnx.grad(lambda x: (x * x).sum())):
+        expected = f(x.astype("<f4"))
+        assert f(x).dtype == np.float32
+        np.testing.assert_array_equal(np.asarray(f(x)), np.asarray(expected))
+
+
+@pytest.mark.parametrize("shape", [2**70, (2**32, 2**32), (1,) * 70])
+def test_shapes_that_no_memory_holds_are_refused(shape):
+    with pytest.raises(FnxValueError, match="expected a shape of at most 64 axes"):
+        fnp.ones(shape)
+
+
+def test_more_steps_than_are_counted_are_refused():
+    with pytest.raises(FnxValueError, match="counted in an int32, got a length of 1180591620"):
+        lax.scan(lambda c, _: (c, None), 0, None, length=2**70)

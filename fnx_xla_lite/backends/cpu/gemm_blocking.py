@@ -16,13 +16,13 @@ from fnx_xla_lite.backends.cpu.gemm_types import ITEMSIZE, compute_dtype
 from fnx_xla_lite.backends.cpu.target import Target
 
 LEFT_SHARE = 275 / 512  # of the second-level cache is for the left operand's block
-LEFT_BYTES = 1 << 20  # of such a block where the third level is large enough to feed it from there
-THIRD_SHARE = 32  # blocks that fit into that third level
-STRIP_BYTES = 4 << 20  # of the right operand's packed strip, over all of k
+WHOLE_BYTES = 1100 << 10  # of a left operand that is not cut, where that cache holds it
+STRIP_BYTES = 4 << 20  # of the right operand's packed strip over all of k, in the third level
+STRIP_SHARE = 4  # such strips fit into it
 PANEL_BYTES = 128 << 10  # of a panel of the right operand: k is cut into blocks beyond that
 DEEPEST = 2048  # longest block of k
 THIN_DEPTH = 64  # the same where a large right operand is read once, in place: pages kept open
-WIDEST = 512  # columns of a strip
+WIDEST = 16  # panels of a strip, of the usual tile's width
 L1_PERIOD = 4096  # bytes after which addresses share a set of the L1 cache
 FIGHTING_ROWS = 8  # rows of a tile that do not fit into one set of it beside all else
 SMALL = 64**3  # multiply-adds up to which nothing is packed that can be read in place
@@ -79,10 +79,9 @@ def plan(problem: Problem, target: Target) -> Plan:
     item = ITEMSIZE[dtype]
     longest = THIN_DEPTH if thin else deepest(target, dtype)
     kc = problem.k if dot else _depth_of_block(problem.k, longest)
-    left = left_bytes(target) // (max(kc, 1) * item)
-    mc, nc = _block_of_task(problem, rows, columns, kc, max(rows, left))
+    mc, nc = _block_of_task(problem, rows, columns, kc, target, item)
     blocks, strips = _ceil(problem.m, mc), _ceil(problem.n, nc)
-    whole = problem.k * nc * item <= STRIP_BYTES
+    whole = problem.k * nc * item <= strip_bytes(target)
     strip_depth = problem.k if whole else kc
     one_block = kc >= problem.k
     # Sums of several k blocks wait in memory: one register tile, or all tiles of the task.
@@ -143,14 +142,22 @@ def _tile_cost(m: int, n: int, rows: int, vectors: int, lanes: int) -> float:
 
 def deepest(target: Target, dtype: str) -> int:
     """The longest k that is not cut; of the kind of target only, because blocks show in bits."""
-    columns = target.lanes(dtype) * USUAL[target.registers][1]
-    return min(DEEPEST, PANEL_BYTES // (columns * ITEMSIZE[dtype]))
+    return min(DEEPEST, PANEL_BYTES // (usual_columns(target, dtype) * ITEMSIZE[dtype]))
+
+
+def usual_columns(target: Target, dtype: str) -> int:
+    """Width of the register tile that the target takes where it can."""
+    return target.lanes(dtype) * USUAL[target.registers][1]
 
 
 def left_bytes(target: Target) -> int:
     """Most bytes of the left operand's block, which is read once for every panel of the right."""
-    caches = target.caches
-    return max(int(caches.second * LEFT_SHARE), min(LEFT_BYTES, caches.third // THIRD_SHARE))
+    return int(target.caches.second * LEFT_SHARE)
+
+
+def strip_bytes(target: Target) -> int:
+    """Most bytes of a strip that holds all of k."""
+    return min(STRIP_BYTES, max(target.caches.third // STRIP_SHARE, target.caches.second))
 
 
 def _depth_of_block(k: int, most: int) -> int:
@@ -178,17 +185,19 @@ def _packing(problem: Problem, rows: int, columns: int) -> tuple[bool, bool]:
 
 
 def _block_of_task(
-    problem: Problem, rows: int, columns: int, kc: int, most: int
+    problem: Problem, rows: int, columns: int, kc: int, target: Target, item: int
 ) -> tuple[int, int]:
-    """(mc, nc): at most ``most`` rows in a left block, and tasks enough to share."""
+    """(mc, nc): the left block stays in L2, and work worth sharing has tasks enough."""
     m, n, k = max(problem.m, 1), max(problem.n, 1), max(problem.k, 1)
     batch = max(1, _product(problem.batch))
     tasks = max(1, min(MIN_TASKS, 2 * batch * m * n * k // TASK_FLOPS))
-    if kc >= k and m <= most:
+    widest = WIDEST * usual_columns(target, compute_dtype(problem.dtype))
+    if kc >= k and m * k * item <= min(WHOLE_BYTES, target.caches.second):
         # The left operand stays as a whole; only strips of the right one change.
-        nc = _share(n, _ceil(tasks, batch), columns, WIDEST)
+        nc = _share(n, _ceil(tasks, batch), columns, widest)
         return _share(m, tasks // (batch * _ceil(n, nc)), rows, m), nc
-    nc = _share(n, 1, columns, WIDEST)
+    most = max(rows, left_bytes(target) // (max(kc, 1) * item))
+    nc = _share(n, 1, columns, widest)
     return _share(m, _ceil(tasks, batch * _ceil(n, nc)), rows, most), nc
 
 

@@ -11,6 +11,9 @@ from fnx.control.call import lower_eqns
 from fnx.control.loop_invariants import split_invariants
 from fnx.control.scan_parts import Scan, Values
 from fnx.control.while_parts import While
+from fnx.core.effects import has_effect
+
+_FEW, _STEPS = 8, 8  # equations of a body whose steps cost less than a launch; steps written out
 
 Step = Callable[[Any, Any, Sequence[Any]], list[Any]]  # (builder, steps done, state) -> state
 
@@ -55,7 +58,7 @@ def _scan_step(b: Any, scan: Scan, consts: list[Any], xs: list[Any], last: Any) 
 def _repeat(b: Any, scan: Scan, count: Any, step: Step, state: list[Any]) -> Values:
     """So many steps, some of them written out: in each round of the loop, and before it."""
     one = b.constant(1, dtype=np.dtype(np.int32))
-    unroll = 1 if scan.counted else scan.unroll
+    unroll = 1 if scan.counted else max(scan.unroll, _steps_in_a_kernel(scan))
     first = scan.length % unroll
     is_straight = not scan.counted and scan.length - first in (0, unroll)
     for done in range(scan.length if is_straight else first):
@@ -73,6 +76,16 @@ def _repeat(b: Any, scan: Scan, count: Any, step: Step, state: list[Any]) -> Val
     start = b.constant(first, dtype=np.dtype(np.int32))
     outs = b.while_([start, *state], lambda inner, i, *_: inner.compare(i, count, "LT"), body)
     return tuple(outs[1:])
+
+
+def _steps_in_a_kernel(scan: Scan) -> int:
+    """How many steps of a loop over a few numbers to write out: together they are one kernel."""
+    is_small = len(scan.body.eqns) <= _FEW and len(scan.body.outputs) == scan.num_carry
+    atoms = (*scan.body.inputs, *[v for eqn in scan.body.eqns for v in eqn.outputs])
+    if not is_small or any(atom.aval.shape for atom in atoms):
+        return 1
+    plain = all(eqn.primitive.split is None and not has_effect(eqn) for eqn in scan.body.eqns)
+    return _STEPS if plain and scan.length >= _FEW * _STEPS else 1
 
 
 def _row(b: Any, x: Any, at: Any, zero: Any) -> Any:

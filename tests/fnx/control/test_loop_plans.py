@@ -158,6 +158,22 @@ def test_costly_work_that_is_the_same_in_every_step_runs_before_the_loop():
     np.testing.assert_allclose(fnx.jit(f)(W, U, h), expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize("length", [63, 64, 65, 71, 100])
+def test_several_steps_of_a_loop_over_numbers_are_one_kernel(length):
+    def f(x, n):
+        step = lambda i, s: (s[0] * 0.5 + s[1] * i, s[0] * s[0] - s[1])
+        return lax.fori_loop(0, n, step, (x, x * 0.1))
+
+    compiled = fnx.jit(f, static_argnums=1)
+    found = compiled(np.float64(0.3), length)
+    expected = (0.3, 0.3 * 0.1)
+    for i in range(length):
+        expected = expected[0] * 0.5 + expected[1] * i, expected[0] * expected[0] - expected[1]
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+    (loop,) = loops_of(program_of(lambda x: f(x, length), np.float64(0.3)).steps)
+    assert len(loop.body) == 1
+
+
 def test_results_that_nobody_reads_are_not_computed():
     f = lambda x: lax.scan(lambda c, _: ((c[0] + 1, jnp.sin(c[1])), c[1]), (x, x), None, 5)[0][0]
     text = str(fnx.transforms.dce.dce_jaxpr(fnx.make_jaxpr(f)(1.0)))

@@ -8,11 +8,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from fnx import tree
+from fnx.control.body import Body
 from fnx.core.avals import Aval
 from fnx.core.eager import aval_of, is_value
 from fnx.core.flatten import FlatFunction, as_value, name_of, place_of
+from fnx.core.ir import Jaxpr
 from fnx.core.sources import user_source
 from fnx.errors import DerivativeError, FnxTypeError
+from fnx.ops.conversion import convert
+from fnx.transforms.zeros import is_differentiable
 
 F = Callable[..., Any]
 
@@ -130,23 +134,50 @@ def checked_leaves(
         leaves = _leaves_with_none(what, values, treedef)
     else:
         leaves = _up_to(treedef, values, what)
-    for x, aval in zip(leaves, avals, strict=True):
-        if x is None and allow_none:
-            continue
-        if not is_value(x) or aval_of(x).shape != aval.shape:
-            got = aval_of(x) if is_value(x) else type(x).__name__
+    return [
+        x if x is None and allow_none else _checked_leaf(what, x, aval)
+        for x, aval in zip(leaves, avals, strict=True)
+    ]
+
+
+def _checked_leaf(what: str, x: Any, aval: Aval) -> Any:
+    """A tangent or cotangent of this shape and dtype; Python numbers take the dtype."""
+    own = aval_of(x) if is_value(x) else None
+    fits = own is not None and own.shape == aval.shape
+    if fits and (own.dtype == aval.dtype or not is_differentiable(aval)):
+        return x
+    if fits and own.weak:
+        return convert(x, dtype=aval.dtype)
+    raise DerivativeError(
+        f"{what}: expected a leaf of {aval.strong()}, got {own or type(x).__name__}.",
+        source=user_source(),
+        hint=_SAME_DTYPE if fits else _SAME_SHAPE,
+    )
+
+
+def check_same_results(what: str, body: Body, avals: Sequence[Aval]) -> None:
+    """Check that a rule's value is what the function gives, where that is known.
+
+    Raises:
+        DerivativeError: if shapes or dtypes differ.
+    """
+    if not isinstance(body, Jaxpr):
+        return
+    for number, (atom, aval) in enumerate(zip(body.outputs, avals, strict=True)):
+        if (atom.aval.shape, atom.aval.dtype) != (aval.shape, aval.dtype):
             raise DerivativeError(
-                f"{what}: expected a leaf of {aval.strong()}, got {got}.",
+                f"{what}: expected the value that the function returns, {atom.aval.strong()} "
+                f"for its leaf {number}, got {aval}.",
                 source=user_source(),
-                hint=_SAME_SHAPE,
+                hint="Return what the function returns first, for example f(*primals).",
             )
-    return leaves
 
 
 _SAME_SHAPE = (
     "A tangent has the shape of its result, a cotangent that of its argument: reduce or broadcast\n"
     "it as the function does (.sum() for a function that sums)."
 )
+_SAME_DTYPE = "Tangents and cotangents are never converted: write .astype(x.dtype)."
 
 
 def _leaves_with_none(what: str, values: Any, treedef: tree.TreeDef) -> list[Any]:

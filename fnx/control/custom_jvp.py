@@ -13,11 +13,16 @@ from typing import Any
 
 from fnx import tree
 from fnx.control.body import Body, Values, call_body, lower_body, transpose_body, type_of_body
-from fnx.control.custom_arguments import Arguments, F, checked_leaves
+from fnx.control.custom_arguments import (
+    Arguments,
+    F,
+    check_same_results,
+    checked_leaves,
+)
 from fnx.core.eager import aval_of
 from fnx.core.flatten import name_of, place_of, trace_closed
 from fnx.core.primitive import Primitive
-from fnx.core.sources import current_source, user_source
+from fnx.core.sources import call_users, current_source, user_source
 from fnx.core.trace import bind, trace_of
 from fnx.errors import DerivativeError
 from fnx.ops.arithmetic import mul
@@ -96,7 +101,8 @@ def _run_rule(
 ) -> tuple[list[Any], list[Any]]:
     """The user's rule, on leaves."""
     what = f"custom_jvp: the rule {place_of(rule)}"
-    pair = rule(
+    pair = call_users(
+        rule,
         *arguments.fixed,
         tree.unflatten(arguments.in_tree, primals),
         tree.unflatten(arguments.in_tree, tangents),
@@ -145,6 +151,7 @@ def _jvp(
     primals, tangents = primals[closed_over:], tangents[closed_over:]
     filled = tuple([instantiate(t, aval_of(x)) for x, t in zip(primals, tangents, strict=True)])
     outs, out_tangents = rule(primals, filled)
+    check_same_results("custom_jvp rule", body, [aval_of(y) for y in outs])
     return tuple(outs), tuple(out_tangents)
 
 

@@ -13,13 +13,18 @@ from typing import Any
 
 from fnx import tree
 from fnx.control.body import Body, Values, call_body, lower_body, transpose_body, type_of_body
-from fnx.control.custom_arguments import Arguments, F, checked_leaves
+from fnx.control.custom_arguments import (
+    Arguments,
+    F,
+    check_same_results,
+    checked_leaves,
+)
 from fnx.control.custom_vjp_linear import Backward, custom_vjp_linear_p
 from fnx.core.avals import Aval
 from fnx.core.eager import aval_of
 from fnx.core.flatten import FlatFunction, as_value, name_of, place_of, trace_closed
 from fnx.core.primitive import Primitive
-from fnx.core.sources import current_source, user_source
+from fnx.core.sources import call_users, current_source, user_source
 from fnx.core.trace import bind, trace_of
 from fnx.errors import DerivativeError
 from fnx.ops.layout import reduce_sum
@@ -103,7 +108,7 @@ def _run_backward(
     what = f"custom_vjp: the backward rule {place_of(bwd)}"
     residuals = tree.unflatten(residual_tree, values[: residual_tree.num_leaves])
     ct = tree.unflatten(out_tree, values[residual_tree.num_leaves :])
-    found = bwd(*arguments.fixed, residuals, ct)
+    found = call_users(bwd, *arguments.fixed, residuals, ct)
     found = tuple(found) if isinstance(found, list) else found
     count = len(arguments.in_tree.children)
     if not isinstance(found, tuple) or len(found) != count:
@@ -152,6 +157,7 @@ def _jvp(
     outs, residuals, backward = forward(*primals)
     in_avals = tuple([aval_of(x) for x in primals])
     out_avals = tuple([aval_of(y) for y in outs])
+    check_same_results("custom_vjp forward rule", body, out_avals)
     pairs = zip(tangents, in_avals, strict=True)
     given = [instantiate(t, aval) for t, aval in pairs if is_differentiable(aval)]
     found = iter(

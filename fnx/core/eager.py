@@ -18,10 +18,10 @@ from fnx.core.array import Array, as_buffer, wrap, wrap_as
 from fnx.core.avals import Aval, _intern
 from fnx.core.dtypes import scalar_dtype
 from fnx.core.infer import infer
-from fnx.core.primitive import Primitive
-from fnx.core.sources import raised_by_user, user_source
+from fnx.core.primitive import Linear, Primitive
+from fnx.core.sources import current_source, raised_by_user, user_source
 from fnx.core.tracer import Tracer, leaked
-from fnx.errors import FnxMemoryError, FnxTypeError
+from fnx.errors import DerivativeError, FnxMemoryError, FnxTypeError
 
 _is_quiet: contextvars.ContextVar[bool] = contextvars.ContextVar("fnx_quiet", default=False)
 
@@ -143,6 +143,13 @@ def is_value(x: object) -> bool:
 
 def not_a_value(x: object) -> FnxTypeError:
     """The error for an operand that is neither an array nor a number."""
+    if isinstance(x, Linear):  # a transpose rule has met a second unknown operand
+        return DerivativeError(
+            "a derivative rule must be linear in its tangents: an operation was given two operands "
+            f"that depend on them, one of them {x.aval}.",
+            source=current_source(),
+            hint="Multiply a tangent by primals and constants only.",
+        )
     return FnxTypeError(
         f"expected an array or a number, got {type(x).__name__}: {_shorten(repr(x))}",
         source=user_source(),

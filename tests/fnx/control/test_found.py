@@ -8,7 +8,7 @@ import pytest
 import fnx
 import fnx.numpy as fnp
 from fnx import lax
-from fnx.errors import FnxTypeError, FnxValueError
+from fnx.errors import DerivativeError, FnxTypeError, FnxValueError
 
 A = np.array([0, 1, 2, -3], np.float32)
 
@@ -100,3 +100,46 @@ def test_shapes_that_no_memory_holds_are_refused(shape):
 def test_more_steps_than_are_counted_are_refused():
     with pytest.raises(FnxValueError, match="counted in an int32, got a length of 1180591620"):
         lax.scan(lambda c, _: (c, None), 0, None, length=2**70)
+
+
+def ruled(fwd, bwd):
+    f = fnx.custom_vjp(lambda x: x * 2)
+    f.defvjp(fwd, bwd)
+    return f
+
+
+X = np.float32(2)
+
+
+@pytest.mark.parametrize(
+    ("f", "message"),
+    [
+        (ruled(lambda x: (x * 2, None), lambda r, c: (c.astype("float16"),)), r"got f16\[\]"),
+        (ruled(lambda x: (x * 2, np.ones(3)), lambda r, c: (c * r.sum(),)), r"got f64\[\]"),
+    ],
+)
+def test_cotangents_keep_their_dtype(f, message):
+    for transform in (fnx.grad, lambda f: fnx.jit(fnx.grad(f)), lambda f: fnx.grad(fnx.jit(f))):
+        with pytest.raises(DerivativeError, match=message):
+            transform(f)(X)
+
+
+def test_a_number_is_a_cotangent_of_any_dtype():
+    f = ruled(lambda x: (x * 2, None), lambda r, c: (3.0,))
+    for x in (X, np.float64(2)):
+        assert fnx.grad(f)(x).dtype == x.dtype
+        assert float(fnx.grad(f)(x)) == 3.0
+
+
+def test_a_rule_gives_the_value_that_the_function_gives():
+    f = ruled(lambda x: ((x * 2).astype("float16"), None), lambda r, c: (c.astype("float32"),))
+    with pytest.raises(DerivativeError, match=r"expected the value .* f32\[\] .* got f16\[\]"):
+        fnx.grad(fnx.jit(lambda x: f(x).astype("float32")))(X)
+
+
+def test_a_rule_that_is_not_linear_is_named():
+    f = fnx.custom_jvp(lambda x: x * 2)
+    f.defjvp(lambda p, t: (p[0] * 2, t[0] * t[0]))
+    with pytest.raises(DerivativeError, match="linear in its tangents") as found:
+        fnx.grad(f)(X)
+    assert "t[0] * t[0]" in str(found.value)

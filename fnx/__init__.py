@@ -31,6 +31,7 @@ from fnx.api import value_and_grad as value_and_grad
 from fnx.api import vjp as vjp
 from fnx.api import vmap as vmap
 from fnx.control import checkpoint_policies as checkpoint_policies
+from fnx.control.call import load_compiler_by as _load_compiler_by
 from fnx.control.checkpoint import remat as remat
 from fnx.core.array import Array as Array
 from fnx.core.attributes import no_function as _no_function
@@ -79,6 +80,8 @@ def __getattr__(name: str) -> Any:
 def __dir__() -> list[str]:
     return sorted({*globals(), *_LATER})
 
+
+_load_compiler_by(lambda: importlib.import_module("fnx.lowering.checked"))
 
 for _namespace in (globals(), tree.__dict__):
     _publish(_namespace)

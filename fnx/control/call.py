@@ -31,6 +31,7 @@ Values = tuple[Any, ...]
 Checks = tuple[str, ...]
 Compiler = Callable[..., Callable[..., Sequence[Any]]]
 
+_loaders: list[Callable[[], Any]] = []
 _compiler: list[Compiler] = []  # at most one; control stands below the compiler, so it is handed in
 
 
@@ -41,11 +42,19 @@ def set_compiler(compiler: Compiler | None) -> None:
 
     It remembers what it has compiled, by the jaxpr's identity. None: jaxprs are evaluated.
     """
+    _loaders.clear()
     _compiler[:] = [] if compiler is None else [compiler]
 
 
+def load_compiler_by(load: Callable[[], Any]) -> None:
+    """Hand in what imports the compiler, which hands itself in; called when one is needed first."""
+    _loaders[:] = [load]
+
+
 def can_compile() -> bool:
-    """Whether a compiler has been handed in."""
+    """Whether there is a compiler; it is imported now, if it was not."""
+    if not _compiler and _loaders:
+        _loaders.pop()()
     return bool(_compiler)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import collections
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -367,6 +369,18 @@ def test_the_body_is_traced_once_and_the_program_found_again(monkeypatch):
         np.testing.assert_allclose(last, 2.0 * n, rtol=1e-6)
     assert traced.count(3) <= 2  # a second time for the dtype of the carry
     assert len(compiled) == 1
+
+
+def test_a_long_loop_is_compiled_though_nothing_was_jitted():
+    """In a new process: the compiler is imported when the first loop is worth it."""
+    code = (
+        "import sys, fnx; from fnx import lax\n"
+        "lax.fori_loop(0, 5, lambda i, x: x + i, 0); print('fnx.lowering' in sys.modules)\n"
+        "print(int(lax.fori_loop(0, 100_000, lambda i, x: x ^ i, 0)))\n"
+        "print(fnx.control.call.can_compile())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "0", "True"]
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 3, 8, 9])

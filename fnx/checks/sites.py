@@ -14,7 +14,7 @@ from fnx.core.ir import Eqn
 from fnx.ops.bitwise import and_, not_
 from fnx.ops.comparison import eq
 from fnx.ops.conversion import convert
-from fnx.ops.creation import iota
+from fnx.ops.creation import full, iota
 from fnx.ops.indexing import dynamic_slice
 from fnx.ops.layout import reshape
 from fnx.ops.reduction import argmax
@@ -70,6 +70,9 @@ def element_values(mask: Any, operand: int | None, ins: Values) -> tuple[Any, ..
     """For a mask of a result the place of the first true element; for one of indices the index."""
     size = aval_of(mask).size
     dtype = INT32 if size < 2**31 else INT64
+    if not size:  # nothing can fail: any place is as good
+        place: Any = dtype.type(0)
+        return (place,) if operand is None else (full(shape=(), value=0, dtype=INT32),)
     flat = convert(reshape(mask, shape=(size,)), dtype=INT32)
     place = argmax(flat, axis=0, index_dtype=dtype)
     if operand is None:
@@ -83,6 +86,8 @@ def at_place(x: Any, place: Any, ndim: int) -> Any:
     size, rest = math.prod(shape[:ndim]), shape[ndim:]
     if aval_of(x).ndim == 0:
         return x
+    if not aval_of(x).size:
+        return full(shape=rest, value=0, dtype=aval_of(x).dtype)
     flat = reshape(x, shape=(size, *rest))
     zero = aval_of(place).dtype.type(0)
     part = dynamic_slice(flat, place, *[zero for _ in rest], sizes=(1, *rest))

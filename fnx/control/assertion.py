@@ -39,6 +39,12 @@ def check(pred: Any, message: str, *args: Any, debug: bool = False, **kwargs: An
             source=user_source(),
             hint="Write (x > 0).all() for the elements of an array, or vmap the function.",
         )
+    if not isinstance(message, str):
+        raise FnxTypeError(
+            f"check: the message must be a string, got {message!r:.60}.",
+            source=user_source(),
+            hint='Write for example check(x > 0, "x is {x}", x=x).',
+        )
     _try_format(message, args, kwargs)
     names = tuple(kwargs)
     bind(

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from fnx.control.callback import debug_callback_p, happens_once
 from fnx.control.checkpoint_policies import Policy
 from fnx.control.inlining import evaluate_inlined
@@ -16,6 +18,7 @@ from fnx.core.evaluate import evaluate
 from fnx.core.flatten import close
 from fnx.core.ir import Atom, Eqn, Jaxpr, Literal, Var
 from fnx.core.trace import trace
+from fnx.errors import FnxTypeError
 from fnx.transforms.dce import dce_jaxpr
 from fnx.transforms.linearize import linearize_flat
 
@@ -106,13 +109,21 @@ def _saved(known: Sequence[Eqn], policy: Policy | None) -> set[Var]:
     return {
         v
         for eqn in known
-        if happens_once(eqn)
-        or (
-            policy is not None
-            and policy(eqn.primitive, *[a.aval for a in eqn.inputs], **eqn.params)
-        )
+        if happens_once(eqn) or (policy is not None and _keeps(policy, eqn))
         for v in eqn.outputs
     }
+
+
+def _keeps(policy: Policy, eqn: Eqn) -> bool:
+    answer = policy(eqn.primitive, *[a.aval for a in eqn.inputs], **eqn.params)
+    if not isinstance(answer, bool | np.bool_):
+        raise FnxTypeError(
+            f"checkpoint: a policy must answer True or False, got {answer!r:.60} for "
+            f"{eqn.primitive}.",
+            source=eqn.source,
+            hint="See fnx.checkpoint_policies; policy(primitive, *avals, **params) -> bool.",
+        )
+    return bool(answer)
 
 
 def _needed(

@@ -42,34 +42,35 @@ def argmin(operand: Array, axis: int, index_dtype: object) -> Array:
     return reduction.argmin(operand, axis=axis, index_dtype=as_dtype(index_dtype))
 
 
-def cumsum(operand: Array, axis: int = 0) -> Array:
-    """Sums of all elements up to each one, along an axis."""
-    return _running(ops.add, 0, operand, axis)
+def cumsum(operand: Array, axis: int = 0, reverse: bool = False) -> Array:
+    """Sums of all elements up to each one, along an axis; from the end with ``reverse``."""
+    return _running(ops.add, 0, operand, axis, reverse)
 
 
-def cumprod(operand: Array, axis: int = 0) -> Array:
-    """Products of all elements up to each one, along an axis."""
-    return _running(ops.mul, 1, operand, axis)
+def cumprod(operand: Array, axis: int = 0, reverse: bool = False) -> Array:
+    """Products of all elements up to each one, along an axis; from the end with ``reverse``."""
+    return _running(ops.mul, 1, operand, axis, reverse)
 
 
-def cummax(operand: Array, axis: int = 0) -> Array:
-    """The largest of all elements up to each one, along an axis."""
-    return _running(ops.max, lowest(operand.dtype), operand, axis)
+def cummax(operand: Array, axis: int = 0, reverse: bool = False) -> Array:
+    """The largest of all elements up to each one, along an axis; from the end with ``reverse``."""
+    return _running(ops.max, lowest(operand.dtype), operand, axis, reverse)
 
 
-def cummin(operand: Array, axis: int = 0) -> Array:
-    """The smallest of all elements up to each one, along an axis."""
-    return _running(ops.min, highest(operand.dtype), operand, axis)
+def cummin(operand: Array, axis: int = 0, reverse: bool = False) -> Array:
+    """The smallest of all elements up to each one, along an axis; from the end with ``reverse``."""
+    return _running(ops.min, highest(operand.dtype), operand, axis, reverse)
 
 
-def _running(combine: Any, neutral: Any, x: Any, axis: int) -> Any:
+def _running(combine: Any, neutral: Any, x: Any, axis: int, reverse: bool) -> Any:
     """Prefixes by doubling: after step k every element combines the 2**k elements up to it."""
     rank = len(x.shape)
     position = axis_of(axis, rank)
     distance = 1
     while distance < x.shape[position]:
         low = [distance if a == position else 0 for a in range(rank)]
-        shifted = pad(x, x.dtype.type(neutral), [(n, -n, 0) for n in low])
+        edges = [(-n, n, 0) if reverse else (n, -n, 0) for n in low]
+        shifted = pad(x, x.dtype.type(neutral), edges)
         x = combine(x, shifted)
         distance *= 2
     return x

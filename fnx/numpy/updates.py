@@ -101,6 +101,8 @@ class IndexedAt:
         """Multiply elements by ``y``."""
         return self._changed("multiply", y)
 
+    mul = multiply
+
     def divide(self, y: ArrayLike) -> Array:
         """Divide elements by ``y``; the array must be one of floats."""
         return self._changed("multiply", divide(1.0, y))

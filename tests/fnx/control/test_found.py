@@ -7,7 +7,7 @@ import pytest
 
 import fnx
 import fnx.numpy as fnp
-from fnx import lax
+from fnx import checkify, lax
 from fnx.errors import DerivativeError, FnxTypeError, FnxValueError
 
 A = np.array([0, 1, 2, -3], np.float32)
@@ -143,3 +143,37 @@ def test_a_rule_that_is_not_linear_is_named():
     with pytest.raises(DerivativeError, match="linear in its tangents") as found:
         fnx.grad(f)(X)
     assert "t[0] * t[0]" in str(found.value)
+
+
+def test_an_assertion_of_nothing_holds():
+    def f(x):
+        checkify.check(x > 0, "x is {x}", x=x)
+        return x
+
+    for g in (fnx.vmap(f), fnx.jit(fnx.vmap(f))):
+        error, out = checkify.checkify(g)(np.zeros(0, np.float32))
+        assert error.get() is None
+        assert out.shape == (0,)
+    with pytest.raises(FnxTypeError, match="the message must be a string, got 3"):
+        checkify.check(True, 3)
+
+
+def test_a_policy_answers_true_or_false():
+    f = fnx.checkpoint(lambda x: fnp.sin(x * x).sum(), policy=lambda *a, **k: "x")
+    with pytest.raises(FnxTypeError, match="must answer True or False, got 'x' for"):
+        fnx.grad(f)(np.ones(3, np.float32))
+
+
+@pytest.mark.parametrize("name", ["cumsum", "cumprod", "cummax", "cummin"])
+def test_running_reductions_from_the_end(name):
+    x = np.random.default_rng(0).uniform(-2, 2, (3, 5))
+    f = getattr(lax, name)
+    for axis in (0, 1, -1):
+        expected = np.flip(np.asarray(f(fnp.asarray(np.flip(x, axis)), axis)), axis)
+        got = np.asarray(f(fnp.asarray(x), axis, reverse=True))
+        np.testing.assert_allclose(got, expected)
+
+
+def test_elements_are_multiplied_by_either_name():
+    x = fnp.arange(3.0)
+    np.testing.assert_array_equal(np.asarray(x.at[1].mul(5.0)), np.asarray(x.at[1].multiply(5.0)))

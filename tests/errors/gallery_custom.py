@@ -363,3 +363,32 @@ def text_argument():
     f = fnx.custom_jvp(lambda x, name: x, nondiff_argnums=(1,))
     f.defjvp(lambda name, primals, tangents: (primals[0], tangents[0]))
     return f(2.0, "relu")
+
+
+@mistake(
+    "A custom_vmap without a rule",
+    FnxTypeError,
+    at="fnx.vmap(solve)",
+    got="solve has no rule",
+    wanted="expected one before the first call",
+    write="@solve.def_vmap",
+)
+def no_vmap():
+    @fnx.custom_vmap
+    def solve(a, b):
+        return b / a
+
+    return fnx.vmap(solve)(np.ones(3), np.ones(3))
+
+
+@no_vmap.mended
+def no_vmap():
+    @fnx.custom_vmap
+    def solve(a, b):
+        return b / a
+
+    @solve.def_vmap
+    def rows(axis_size, in_batched, a, b):
+        return b / a, True
+
+    return fnx.vmap(solve)(np.ones(3), np.ones(3))

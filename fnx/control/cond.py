@@ -31,10 +31,9 @@ from fnx.core.effects import has_effects
 from fnx.core.evaluate import evaluate
 from fnx.core.flatten import FlatFunction, as_value
 from fnx.core.ir import Jaxpr
-from fnx.core.named_axes import may_collect
 from fnx.core.primitive import Linear, Primitive
 from fnx.core.sources import user_source
-from fnx.core.trace import bind, trace
+from fnx.core.trace import bind, may_collect, trace
 from fnx.errors import FnxTypeError
 from fnx.ops.arithmetic import clamp
 from fnx.ops.comparison import eq
@@ -218,7 +217,7 @@ def _batch(
     if axes[0] is None:
         closed, consts = close_together(batched)
         return bind(cond_p, index, *consts, *operands, branches=closed), out_axes
-    are_together = [may_collect(branch, size) for branch in branches]
+    are_together = [may_collect(branch) for branch in branches]
     return _batch_apart(index, operands, axes[1:], batched, are_together), out_axes
 
 

@@ -13,7 +13,7 @@ from fnx.control.derived import derived
 from fnx.control.loop_bodies import check_callable, trace_body
 from fnx.control.scan import checked_unroll
 from fnx.control.scan import run as run_scan
-from fnx.control.scan_parts import Application, Scan, exactly
+from fnx.control.scan_parts import MOST_STEPS, Application, Scan, exactly
 from fnx.control.while_loop import run as run_while
 from fnx.control.while_parts import Repetition, While
 from fnx.core.avals import Aval
@@ -59,10 +59,10 @@ def fori_loop(
     """
     check_callable("fori_loop", "body_fun", body_fun)
     first, last, dtype = _bounds(lower, upper)
-    is_static = all(isinstance(x, int) for x in (first, last))
+    is_static = isinstance(first, int) and isinstance(last, int) and last - first <= MOST_STEPS
     if unroll is not None and not is_static:
         raise FnxValueError(
-            "fori_loop: unroll needs bounds that are Python integers.",
+            "fori_loop: unroll needs bounds that are Python integers, less than 2**31 apart.",
             source=user_source(),
             hint="With bounds that are computed, write out the steps in the body.",
         )
@@ -112,6 +112,9 @@ def _bounds(lower: Any, upper: Any) -> tuple[Any, Any, np.dtype]:
     given = {a.dtype for a, x in zip(avals, bounds, strict=True) if not isinstance(x, int)}
     wide = {a.dtype for a, x in zip(avals, bounds, strict=True) if isinstance(x, int)}
     dtype = np.result_type(*(given or wide))
+    numbers = [x for x in bounds if isinstance(x, int)]
+    if any(not np.iinfo(dtype).min <= x <= np.iinfo(dtype).max for x in numbers):
+        dtype = np.result_type(dtype, *wide)
     return bounds[0], bounds[1], dtype if dtype in INTS else np.dtype(np.int64)
 
 

@@ -36,6 +36,7 @@ from fnx.control.scan_linear import (
     linearize_scan,
 )
 from fnx.control.scan_parts import (
+    MOST_STEPS,
     Application,
     Scan,
     Values,
@@ -59,8 +60,6 @@ from fnx.errors import FnxTypeError, FnxValueError
 from fnx.transforms.masks import Masks
 
 F = Callable[..., Any]
-
-_MOST_STEPS = 2**31 - 1
 
 
 def scan(
@@ -142,7 +141,7 @@ def scan_length(what: str, xs: Any, values: Sequence[Any], length: int | None) -
             hint="Write length=..., or pass arrays as xs.",
         )
     steps = next(iter(sizes.values())) if length is None else int(length)
-    if steps > _MOST_STEPS:
+    if steps > MOST_STEPS:
         raise FnxValueError(
             f"{what}: steps are counted in an int32, got a length of {steps}.",
             source=user_source(),

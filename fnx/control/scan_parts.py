@@ -19,6 +19,8 @@ from fnx.ops.slicing import slice as slice_of
 T = TypeVar("T")
 Values = tuple[Any, ...]
 
+MOST_STEPS = 2**31 - 1  # they are counted in an int32
+
 
 @dataclass(frozen=True, slots=True)
 class Scan:

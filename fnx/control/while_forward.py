@@ -21,8 +21,7 @@ from fnx.core.avals import Aval
 from fnx.core.eager import aval_of
 from fnx.core.evaluate import evaluate
 from fnx.core.ir import Jaxpr, Var
-from fnx.core.named_axes import may_collect
-from fnx.core.trace import trace
+from fnx.core.trace import may_collect, trace
 from fnx.ops.bitwise import and_
 from fnx.ops.creation import zeros_like
 from fnx.ops.reduction import reduce_or
@@ -106,7 +105,7 @@ def _batch_apart(
     every = [0] * len(carry)
     test = functools.partial(_test, loop, [*cond_axes, *every], size)
     first, count = len(cond_consts), len(cond_consts) + len(body_consts)
-    together = may_collect(loop.body, size)  # then examples read each other: no other's carry
+    together = may_collect(loop.body)  # then examples read each other: no other's carry
 
     def step(*args: Any) -> list[Any]:
         consts, own, runs, state = args[:first], args[first:count], args[count], args[count + 1 :]

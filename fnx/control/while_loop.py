@@ -30,6 +30,7 @@ from fnx.control.loop_units import run_unit, steps_at_once
 from fnx.control.one_by_one import one_by_one
 from fnx.control.scan import run as run_scan
 from fnx.control.scan_parts import (
+    MOST_STEPS,
     Values,
     chosen,
     close_behind,
@@ -109,6 +110,12 @@ def _check_bound(max_steps: Any) -> None:
             f"{max_steps!r:.60}",
             source=user_source(),
             hint="It is the size of the tape, so it is known when the loop is traced.",
+        )
+    if max_steps is not None and max_steps > MOST_STEPS:
+        raise FnxValueError(
+            f"while_loop: steps are counted in an int32, got max_steps={max_steps}.",
+            source=user_source(),
+            hint="Leave the bound out: only reverse mode under jit needs one.",
         )
 
 

@@ -43,12 +43,6 @@ def is_claimed(primitive: Primitive, params: Mapping[str, Any], name: Hashable) 
     return primitive.split is not None and any(x is None or x == name for x in _names(params))
 
 
-def may_collect(jaxpr: Jaxpr, size: int) -> bool:
-    """Whether a body may hold collectives over the axis that a batch's size names."""
-    name = name_of_axis(size)
-    return name is not None and any(x is None or x == name for x in axis_names(jaxpr))
-
-
 def _names(params: Mapping[str, Any]) -> Iterator[Hashable]:
     """Names of axes in the parameters of a call; None for a Python function."""
     for value in params.values():

@@ -21,7 +21,7 @@ from fnx.core.avals import Aval
 from fnx.core.eager import aval_of, bind_eagerly, not_a_value
 from fnx.core.infer import infer
 from fnx.core.ir import Atom, Eqn, Jaxpr, Literal, Var
-from fnx.core.named_axes import NamedSize, is_claimed
+from fnx.core.named_axes import NamedSize, axis_names, is_claimed
 from fnx.core.primitive import Primitive
 from fnx.core.sources import current_source, disinherit, inherit
 from fnx.core.tracer import Tracer as Tracer
@@ -62,6 +62,15 @@ def axes_in_scope() -> dict[Hashable, int]:
             found.setdefault(trace.axis.name, int(trace.axis))
         trace = trace.parent
     return found
+
+
+def may_collect(jaxpr: Jaxpr) -> bool:
+    """Whether a body may hold collectives, over any axis.
+
+    A Python function inside of it could do anything, as long as there are axes to collect over.
+    """
+    names = axis_names(jaxpr)
+    return bool(names) and (names != {None} or bool(axes_in_scope()))
 
 
 def is_staged() -> bool:

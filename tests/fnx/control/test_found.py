@@ -97,6 +97,39 @@ def test_shapes_that_no_memory_holds_are_refused(shape):
         fnp.ones(shape)
 
 
+def test_lanes_of_an_inner_map_stay_apart_for_an_outer_axis():
+    def f(y):
+        return lax.cond(y > 0, lambda y: lax.psum(y, "i"), lambda y: y, y)
+
+    rows = np.stack([A, A + 1, A - 1])
+    got = np.asarray(fnx.vmap(fnx.vmap(f), axis_name="i")(rows))
+    np.testing.assert_array_equal(got, np.where(rows > 0, rows.sum(0), rows))
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "steps"),
+    [(np.int8(0), 300, 300), (-5, np.uint8(3), 8), (np.int32(2), 2**40, None), (3, np.int8(1), 0)],
+)
+def test_bounds_of_a_loop_meet_in_a_type_that_holds_both(first, last, steps):
+    if steps is None:  # too many to run: only what the body sees
+        jaxpr = fnx.make_jaxpr(lambda n: lax.fori_loop(n, last, lambda i, c: c + i, 0))(first)
+        assert "i64" in str(jaxpr)
+        return
+    is_first = isinstance(first, np.integer)
+    f = lambda n: lax.fori_loop(*((n, last) if is_first else (first, n)), lambda i, c: c + 1, 0)
+    assert int(fnx.jit(f)(first if is_first else last)) == steps
+
+
+def test_bounds_that_are_far_apart_are_counted_right():
+    """Too far to run through: stopped by the text of the program, which counts in a `while`."""
+    for bounds in ((0, 2**31 + 1), (-(2**31), 2**31 - 1)):
+        text = str(fnx.make_jaxpr(lambda x, b=bounds: lax.fori_loop(*b, lambda i, c: c + 1, x))(0))
+        assert "while" in text
+        assert "scan" not in text
+    with pytest.raises(FnxValueError, match="steps are counted in an int32, got max_steps=2147"):
+        lax.while_loop(lambda c: c < 10, lambda c: c * 2, 1, max_steps=2**31)
+
+
 def test_more_steps_than_are_counted_are_refused():
     with pytest.raises(FnxValueError, match="counted in an int32, got a length of 1180591620"):
         lax.scan(lambda c, _: (c, None), 0, None, length=2**70)

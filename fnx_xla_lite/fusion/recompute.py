@@ -5,6 +5,7 @@ They are, where that moves fewer bytes than storing and loading them.
 
 from __future__ import annotations
 
+from fnx_xla_lite.fusion.access import is_elementwise
 from fnx_xla_lite.fusion.cost import RELOAD, flops, is_expensive, size_in_bytes
 from fnx_xla_lite.fusion.decide import Decision
 from fnx_xla_lite.fusion.graph import Graph
@@ -62,7 +63,7 @@ class _Crossing:
         """Whether an instruction's value is read by other fusions, and by nothing else outside."""
         outside = self.readers.get(instr.result, set()) - {group}
         return bool(outside) and all(
-            g is not None and g.kind in ("loop", "reduce") for g in outside
+            g is not None and g.kind in ("loop", "reduce", "dot") for g in outside
         )
 
     def copies(self, instr: Instruction, group: Group) -> set[Instruction] | None:
@@ -72,8 +73,11 @@ class _Crossing:
         work = self._expand(instr, group, copies, leaves)
         if work is None or work > RELOAD or len(leaves) > MAX_LEAVES:
             return None
+        outside = self.readers[instr.result] - {group}
+        if any(g.kind == "dot" for g in outside if g) and not all(map(is_elementwise, copies)):
+            return None  # the epilogue of a product takes nothing else
         saved = size_in_bytes(instr.result)
-        for reader in self.readers[instr.result] - {group}:
+        for reader in outside:
             extra = sum(size_in_bytes(x) for x in leaves if reader not in self.readers.get(x, ()))
             if extra > saved:
                 return None

@@ -171,3 +171,18 @@ def test_readers_of_a_donated_parameter_come_first():
     first, second = (i for i in fuse(module).main.body.instructions if i.op == "fusion")
     assert first.results[0] is other
     assert second.results[0] is new
+
+
+def test_the_epilogue_of_a_product_computes_cheap_factors_again():
+    """(g @ w) * (1 - y * y): the factor is not kept from where y was made."""
+    b = Builder("backward")
+    x, w, g = (b.parameter(shape, "f32") for shape in ((8, 16), (16, 16), (8, 16)))
+    dot = lambda p, q: b.dot_general(p, q, contracting=((1,), (0,)))
+    y = b.tanh(dot(x, w))
+    one = b.full(1, (8, 16), "f32")
+    factor = b.subtract(one, b.multiply(y, y))
+    back = b.multiply(dot(g, w), factor)
+    fused = fuse(b.build(y, back))
+    fusions = [i for i in fused.main.body.instructions if i.op == "fusion"]
+    assert [len(i.results) for i in fusions] == [1, 1]
+    assert "subtract" in [i.op for i in fusions[1].regions[0].instructions]

@@ -438,7 +438,7 @@ def _draw_concatenate(d: Draw) -> Case:
 
 
 def _draw_barrier(d: Draw) -> Case:
-    return Case(tuple(d.array(d.shape()) for _ in range(2)), {})
+    return Case((d.array(d.shape()),), {})
 
 
 def _draw_reverse(d: Draw) -> Case:
@@ -469,9 +469,7 @@ _STRUCTURE = (
     OpSpec(
         "name", lambda d: Case((d.array(d.shape()),), {"name": "x"}), lambda x, name: x, **_linear
     ),
-    OpSpec(
-        "optimization_barrier", _draw_barrier, lambda *xs: xs, ALL_DTYPES, wrt=(0, 1)
-    ),
+    OpSpec("optimization_barrier", _draw_barrier, lambda x: x, **_linear),
     OpSpec("reverse", _draw_reverse, lambda x, dimensions: np.flip(x, dimensions), **_linear),
     OpSpec(
         "pad", _draw_pad, _pad_reference, ALL_DTYPES, wrt=(0, 1), linear=((0, 1), (0,), (1,))

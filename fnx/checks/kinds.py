@@ -45,7 +45,7 @@ def parse_kinds(check: str | Collection[str] | None) -> Kinds:
     """
     if check is None:
         return frozenset()
-    names = check.split(",") if isinstance(check, str) else list(check)
+    names = check.split(",") if isinstance(check, str) else _listed(check)
     names = [name.strip() if isinstance(name, str) else name for name in names]
     found = {name for name in names if name != ""}
     unknown = [name for name in names if name != "" and name not in ALL and name != "all"]
@@ -57,3 +57,7 @@ def parse_kinds(check: str | Collection[str] | None) -> Kinds:
             hint=f'Write for example check="nan,index", or "all". The checks are\n{listed}',
         )
     return ALL if "all" in found else frozenset(found)
+
+
+def _listed(check: object) -> list[object]:
+    return list(check) if isinstance(check, Collection) else [check]

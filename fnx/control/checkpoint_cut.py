@@ -17,6 +17,7 @@ from fnx.control.inlining import evaluate_inlined
 from fnx.core.evaluate import evaluate
 from fnx.core.flatten import close
 from fnx.core.ir import Atom, Eqn, Jaxpr, Literal, Var
+from fnx.core.sources import raised_by_user
 from fnx.core.trace import trace
 from fnx.errors import FnxTypeError
 from fnx.transforms.dce import dce_jaxpr
@@ -115,13 +116,19 @@ def _saved(known: Sequence[Eqn], policy: Policy | None) -> set[Var]:
 
 
 def _keeps(policy: Policy, eqn: Eqn) -> bool:
-    answer = policy(eqn.primitive, *[a.aval for a in eqn.inputs], **eqn.params)
+    try:
+        answer = policy(eqn.primitive, *[a.aval for a in eqn.inputs], **eqn.params)
+    except TypeError as error:
+        if raised_by_user(error):
+            raise
+        answer = error  # it cannot be called so
     if not isinstance(answer, bool | np.bool_):
         raise FnxTypeError(
             f"checkpoint: a policy must answer True or False, got {answer!r:.60} for "
             f"{eqn.primitive}.",
             source=eqn.source,
-            hint="See fnx.checkpoint_policies; policy(primitive, *avals, **params) -> bool.",
+            hint="A policy is called as policy(primitive, *avals, **params). Those that take names\n"
+            'are made: fnx.checkpoint_policies.save_only_these_names("x").',
         )
     return bool(answer)
 

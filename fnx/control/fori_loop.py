@@ -14,6 +14,7 @@ from fnx.control.loop_bodies import check_callable, trace_body
 from fnx.control.scan import checked_unroll
 from fnx.control.scan import run as run_scan
 from fnx.control.scan_parts import MOST_STEPS, Application, Scan, exactly
+from fnx.control.while_loop import check_bound, checked
 from fnx.control.while_loop import run as run_while
 from fnx.control.while_parts import Repetition, While
 from fnx.core.avals import Aval
@@ -33,7 +34,13 @@ F = Callable[..., Any]
 
 
 def fori_loop(
-    lower: Any, upper: Any, body_fun: F, init_val: Any, *, unroll: int | bool | None = None
+    lower: Any,
+    upper: Any,
+    body_fun: F,
+    init_val: Any,
+    *,
+    unroll: int | bool | None = None,
+    max_steps: int | None = None,
 ) -> Any:
     """Repeat ``value = body_fun(i, value)`` for i from ``lower`` up to ``upper``, without it.
 
@@ -47,17 +54,21 @@ def fori_loop(
         init_val: the first value, a pytree.
         unroll: how many steps are written out in each round of the compiled loop, True for all;
             for bounds that are Python integers only.
+        max_steps: the most steps that a loop with computed bounds can take, for reverse mode under
+            `jit`; see `while_loop`.
 
     Returns:
         The last value.
 
     Raises:
         FnxTypeError: if a bound is no integer, or the body does not return what it is to carry.
+        FnxValueError: if ``max_steps`` is exceeded, and values are known.
 
     >>> int(fori_loop(1, 5, lambda i, x: i * x, 1))
     24
     """
     check_callable("fori_loop", "body_fun", body_fun)
+    check_bound("fori_loop", max_steps)
     first, last, dtype = _bounds(lower, upper)
     is_static = isinstance(first, int) and isinstance(last, int) and last - first <= MOST_STEPS
     if unroll is not None and not is_static:
@@ -87,9 +98,10 @@ def fori_loop(
         outs = run_scan(Application(made, list(body.hoisted), [start, *carry], []))
     else:
         cond = _below(index, tuple(body.carry))
-        loop = While(cond, counting, 1, count, None)
+        loop = While(cond, counting, 1, count, max_steps)
         stop = _as_index(last, dtype)
         outs = run_while(Repetition(loop, [stop], list(body.hoisted), [start, *carry]))
+        outs = outs if max_steps is None else checked("fori_loop", loop, (stop,), outs)
     return tree.unflatten(carry_tree, outs[1:])
 
 

@@ -88,7 +88,7 @@ def while_loop(cond_fun: F, body_fun: F, init_val: Any, *, max_steps: int | None
     """
     check_callable("while_loop", "cond_fun", cond_fun)
     check_callable("while_loop", "body_fun", body_fun)
-    _check_bound(max_steps)
+    check_bound("while_loop", max_steps)
     leaves, carry_tree = tree.flatten(init_val)
     carry = [as_value(x) for x in leaves]
     in_tree = tree.structure(((init_val,), {}))
@@ -98,22 +98,22 @@ def while_loop(cond_fun: F, body_fun: F, init_val: Any, *, max_steps: int | None
     loop = While(cond, body.jaxpr, len(cond_consts), len(body.hoisted), max_steps)
     outs = run(Repetition(loop, list(cond_consts), list(body.hoisted), carry))
     if max_steps is not None:
-        outs = _checked(loop, cond_consts, outs)
+        outs = checked("while_loop", loop, cond_consts, outs)
     return tree.unflatten(carry_tree, outs)
 
 
-def _check_bound(max_steps: Any) -> None:
+def check_bound(what: str, max_steps: Any) -> None:
+    """Raise unless this is a number of steps, or None."""
     is_number = isinstance(max_steps, int | np.integer) and not isinstance(max_steps, bool)
     if max_steps is not None and not (is_number and max_steps >= 0):
         raise FnxTypeError(
-            f"while_loop: max_steps must be a whole number that is not negative, got "
-            f"{max_steps!r:.60}",
+            f"{what}: max_steps must be a whole number that is not negative, got {max_steps!r:.60}",
             source=user_source(),
             hint="It is the size of the tape, so it is known when the loop is traced.",
         )
     if max_steps is not None and max_steps > MOST_STEPS:
         raise FnxValueError(
-            f"while_loop: steps are counted in an int32, got max_steps={max_steps}.",
+            f"{what}: steps are counted in an int32, got max_steps={max_steps}.",
             source=user_source(),
             hint="Leave the bound out: only reverse mode under jit needs one.",
         )
@@ -135,14 +135,14 @@ def _condition(cond_fun: F, in_tree: tree.TreeDef, avals: Sequence[Aval]) -> tup
     return known_body(closed), consts
 
 
-def _checked(loop: While, cond_consts: Values, outs: Values) -> Values:
+def checked(what: str, loop: While, cond_consts: Values, outs: Values) -> Values:
     """The results of a bounded loop, if its condition holds no more."""
     again = dce_jaxpr(loop.cond, keep_effects=False)  # they have happened
     (goes_on,) = evaluate(again, *cond_consts, *outs)
     if is_known(goes_on):
         if bool(goes_on):
             raise FnxValueError(
-                f"while_loop: the condition still holds after max_steps={loop.max_steps} steps.",
+                f"{what}: the condition still holds after max_steps={loop.max_steps} steps.",
                 source=user_source(),
                 hint="Give a larger bound; or make it a part of the condition: carry a counter.",
             )

@@ -40,7 +40,7 @@ TransposeRule = Callable[..., Any]  # (cotangent, *inputs, **params) -> this ope
 def elementwise(
     name: str,
     *,
-    arity: int = 1,
+    arity: int | None = None,
     dtypes: Collection[np.dtype] = FLOATS,
     numpy: Callable[..., Any],
     jvp: tuple[PartialRule | None, ...] | PartialRule | NotDifferentiable,
@@ -53,7 +53,7 @@ def elementwise(
 
     Args:
         name: the primitive's name.
-        arity: number of operands.
+        arity: number of operands; as many as there are ``jvp`` rules, if not given.
         dtypes: the dtypes allowed; all operands have the same one.
         numpy: ``numpy(xp, *xs, **params)``, the eager meaning.
         jvp: for each operand ``rule(t, out, *xs, **params)``, the part of the result's tangent that
@@ -63,9 +63,10 @@ def elementwise(
         type_rule: the whole type rule, where the shared one does not fit.
         result: the result's dtype if it is not the operands' own.
     """
+    operands = arity or (len(jvp) if isinstance(jvp, tuple) else 1)
     primitive = Primitive(
         name=name,
-        type=type_rule or functools.partial(elementwise_type, name, arity, dtypes, result),
+        type=type_rule or functools.partial(elementwise_type, name, operands, dtypes, result),
         numpy=one_array(numpy),
         jvp=_sum_of_parts(jvp),
         transpose=_transpose_each(transpose),

@@ -210,3 +210,31 @@ def test_running_reductions_from_the_end(name):
 def test_elements_are_multiplied_by_either_name():
     x = fnp.arange(3.0)
     np.testing.assert_array_equal(np.asarray(x.at[1].mul(5.0)), np.asarray(x.at[1].multiply(5.0)))
+
+
+def test_a_loop_with_computed_bounds_has_a_gradient_under_jit():
+    def f(x, n, **bound):
+        return lax.fori_loop(0, n, lambda i, c: c * x, 1.0, **bound)
+
+    for n in (0, 1, 3, 5):
+        expected = n * 1.5 ** (n - 1) if n else 0.0
+        for g in (fnx.grad, lambda f: fnx.jit(fnx.grad(f))):
+            got = g(lambda x, n: f(x, n, max_steps=5))(1.5, np.int32(n))
+            np.testing.assert_allclose(float(got), expected, rtol=1e-6)
+    with pytest.raises(FnxValueError, match="fori_loop: the condition still holds after max_steps"):
+        f(1.5, fnp.asarray(6), max_steps=5)
+    with pytest.raises(FnxTypeError, match="fori_loop: max_steps must be a whole number"):
+        f(1.5, 3, max_steps=-1)
+
+
+def test_a_policy_that_was_not_made_is_explained():
+    f = fnx.checkpoint(
+        lambda x: fnp.sin(x @ x).sum(), policy=fnx.checkpoint_policies.save_only_these_names
+    )
+    with pytest.raises(FnxTypeError, match=r"save_only_these_names\(\"x\"\)"):
+        fnx.grad(f)(np.ones((2, 2), np.float32))
+
+
+def test_checks_are_named():
+    with pytest.raises(FnxValueError, match="check has True, which is no check"):
+        fnx.jit(lambda x: x, check=True)(1.0)

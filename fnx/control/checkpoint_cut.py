@@ -127,8 +127,8 @@ def _keeps(policy: Policy, eqn: Eqn) -> bool:
             f"checkpoint: a policy must answer True or False, got {answer!r:.60} for "
             f"{eqn.primitive}.",
             source=eqn.source,
-            hint="A policy is called as policy(primitive, *avals, **params). Those that take names\n"
-            'are made: fnx.checkpoint_policies.save_only_these_names("x").',
+            hint="It is called as policy(primitive, *avals, **params). Policies that take names\n"
+            'are made first: fnx.checkpoint_policies.save_only_these_names("x").',
         )
     return bool(answer)
 

@@ -85,6 +85,16 @@ class Worker:
         self.process.wait(timeout=60)
 
 
+def processor() -> str:
+    """What the system calls this machine's processor."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+    except OSError:
+        lines = []
+    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor() or platform.machine()
+
+
 def measure_case(
     case: str, workers: dict[str, Worker], rounds: int, seconds: float
 ) -> dict[str, list[float]]:
@@ -202,7 +212,7 @@ def main() -> None:
             print(show(case, table[case], names), flush=True)
     if args.json:
         machine = {
-            "processor": platform.processor() or platform.machine(),
+            "processor": processor(),
             "threads": args.threads,
             "date": time.strftime("%Y-%m-%d"),
         }

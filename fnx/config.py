@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 _FALSE = frozenset({"", "0", "false", "no", "off"})
+_TRUE = frozenset({"1", "true", "yes", "on"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +27,29 @@ class Config:
     traceback: str = ""
 
 
+def _flag(environment: Mapping[str, str], name: str) -> bool:
+    text = environment.get(name, "").strip().lower()
+    if text not in _FALSE | _TRUE:
+        raise ValueError(
+            f"{name}={text}: expected 1 or 0. The checks of a sanitiser build have names, and are "
+            "asked for by FNX_CHECKS, for example FNX_CHECKS=nan,index."
+        )
+    return text in _TRUE
+
+
 def read(environment: Mapping[str, str]) -> Config:
     """The flags as an environment has them.
+
+    Raises:
+        ValueError: for a flag that is neither on nor off.
 
     >>> read({"FNX_CHECK": "1"})
     Config(check=True, check_keys=False, checks='', traceback='')
     """
     return Config(
-        check=environment.get("FNX_CHECK", "").lower() not in _FALSE,
+        check=_flag(environment, "FNX_CHECK"),
         checks=environment.get("FNX_CHECKS", ""),
-        check_keys=environment.get("FNX_CHECK_KEYS", "").lower() not in _FALSE,
+        check_keys=_flag(environment, "FNX_CHECK_KEYS"),
         traceback=environment.get("FNX_TRACEBACK", "").lower(),
     )
 

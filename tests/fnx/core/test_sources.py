@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from fnx.api import grad, make_jaxpr, vmap
 from fnx.config import read
@@ -54,3 +55,6 @@ def test_flags():
         True, True, False, False, False,
     ]  # fmt: skip
     assert read({}).check is False
+    for name in ("FNX_CHECK", "FNX_CHECK_KEYS"):
+        with pytest.raises(ValueError, match=rf"{name}=nan: expected 1 or 0.*FNX_CHECKS=nan,index"):
+            read({name: "nan"})

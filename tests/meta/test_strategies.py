@@ -9,10 +9,12 @@ import pytest
 
 from fnx.api import grad, jvp, make_jaxpr, vjp, vmap
 from fnx.control import call
+from fnx.control.assertion import check
 from fnx.core.dtypes import FLOATS
 from fnx.core.evaluate import evaluate
 from fnx.core.primitive import REGISTRY
 from fnx.lowering.lower import lower
+from fnx.ops.comparison import lt
 from fnx.ops.layout import reduce_sum
 from fnx.transforms.transpose import transpose_jaxpr
 from tests.laws.lowered import modules_of
@@ -28,6 +30,7 @@ from tests.strategies import ANY, FLOAT64_ONLY, NAMES, SMOOTH, WIDE, Recipe
 UNREACHABLE = {
     ("iota", "batch"),  # it has no operand that could be mapped
     ("while", "transpose"),  # an error that says what to write
+    ("check", "split"),  # it has no derivative
     *((name, slot) for name in ("pure_callback", "io_callback") for slot in ("jvp", "split")),
 }
 
@@ -88,12 +91,25 @@ def run_blocks(seed):
     events_of(Writer(seed, ("scan",)).block(1), lambda f: lambda x: jvp(f, (x,), (x,)))
 
 
+def run_assertions():
+    """What transforms do with an assertion that may be left out."""
+
+    def f(x):
+        check(lt(x, 9.0), "x is {}", x, debug=True)
+        return x
+
+    assert grad(f)(1.0) == 1.0
+    vmap(f)(np.ones(2))
+    lower(make_jaxpr(f)(1.0))
+
+
 def test_every_rule_of_every_primitive_is_reached():
     assert set(REGISTRY) - set(SPECS) == {
         name for name, p in REGISTRY.items() if p.split is not None or p.collect is not None
     }, "a primitive has no op spec"
     with recorded() as found:
-        for seed in range(6):
+        run_assertions()
+        for seed in range(12):  # until all have been reached
             run_blocks(seed)
             for name in NAMES:
                 run_laws(name, seed)

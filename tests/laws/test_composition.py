@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 
 import numpy as np
+import pytest
 from hypothesis import given
 
 import fnx
@@ -14,7 +15,7 @@ from fnx.ops.families import add
 from fnx.ops.layout import reduce_sum
 from tests.laws.drawing import each_smooth, examples
 from tests.oracles import assert_all_close, assert_close, directions
-from tests.strategies import FLOAT64_ONLY, SMOOTH, recipes
+from tests.strategies import FLOAT64_ONLY, SMOOTH, Options, recipes
 
 COMPILES = True
 
@@ -86,3 +87,19 @@ def test_jit_of_vmap_of_second_derivatives(name, recipe):
     slope = lambda s: jvp(along, (s,), (np.float64(1),))[1]
     expected = [np.asarray(jvp(slope, (s,), (np.float64(1),))[1]) for s in points]
     assert_close(seconds, np.array(expected), 1e-8, program)
+
+
+@pytest.mark.parametrize("wrapper", ["cond", "scan", "fori", "while", "nested"])
+@pytest.mark.parametrize("name", ["mul", "sin", "div"])
+@examples(2)
+@given(recipe=recipes(SMOOTH, before=0, after=1))
+def test_jit_and_grad_commute_in_loops_and_branches(name, wrapper, recipe):
+    """Every step of the program is in one: so residuals are stacked, and read, natively."""
+    program = recipe.program(name, Options(smooth=True, wrappers=(wrapper,)))
+    scalar, numbers = scalar_of(program.without_wrappers()), tuple(range(len(program.point)))
+    if not numbers:
+        return
+    expected = grad(scalar, numbers)(*program.point)
+    wrapped = scalar_of(program)
+    assert_all_close(grad(wrapped, numbers)(*program.point), expected, 1e-9, program)
+    assert_all_close(fnx.jit(grad(wrapped, numbers))(*program.point), expected, 1e-9, program)

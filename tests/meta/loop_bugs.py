@@ -10,6 +10,7 @@ _WHILE = "fnx/control/while_loop.py"
 _WHILE_FORWARD, _TAPE = "fnx/control/while_forward.py", "fnx/control/while_tape.py"
 _LOWER, _COND = "fnx/control/loop_lower.py", "fnx/control/cond.py"
 _SMOOTH = ("mul", "sin", "add", "dot_general")
+_MANY = (*_SMOOTH, "tanh", "exp", "sub", "div", "square", "logistic", "gather", "reduce_sum")
 
 LOOP_BUGS = (
     Bug(
@@ -65,20 +66,20 @@ LOOP_BUGS = (
         "loop", "the backward loop of a while runs one step", _TAPE,
         "self.parts, forward, ys, tangents, count)",
         "self.parts, forward, ys, tangents, np.int32(1))",
-        _SMOOTH,
+        _MANY,
     ),
     Bug(
         "loop", "a batch of loops stops when the first example stops", _WHILE_FORWARD,
-        "[reduce_or(runs, axes=(0,))]", "[runs[0]]", _SMOOTH,
+        "[reduce_or(runs, axes=(0,))]", "[runs[0]]", _MANY,
     ),
     Bug(
         "loop", "an example that has stopped goes on", _WHILE_FORWARD,
         "state = [keep(runs, x, before) for x, before in zip(new, state, strict=True)]",
-        "state = new", _SMOOTH,
+        "state = new", _MANY,
     ),
     Bug(
         "loop", "a compiled loop writes all rows of its tape to the first", _LOWER,
-        "_write(inner, stack, y, done, zero)", "_write(inner, stack, y, zero, zero)", _SMOOTH,
+        "_write(inner, stack, y, done, zero)", "_write(inner, stack, y, zero, zero)", _MANY,
     ),
     Bug(
         "loop", "an integer of a fori loop counts twice", "fnx/control/fori_loop.py",
@@ -91,6 +92,6 @@ LOOP_BUGS = (
     Bug(
         "loop", "a branch in a batch gives its results to all examples", _COND,
         "return [keep(takes, y, old) for y, old in pairs]", "return [y for y, old in pairs]",
-        _SMOOTH,
+        _MANY,
     ),
 )  # fmt: skip

@@ -92,6 +92,7 @@ def forms(seed: int, written: Written) -> dict[str, Any]:
     gradient = fnx.grad(loss, argnums=(0, 1))
     # A loop without a bound has a reverse mode only where its values are known.
     is_unbounded = "dynamic_fori_loop" in written.features
+    may_be_inside = is_unbounded and written.features & {"jit", "vmap"}  # there they are not
     compiled = (fnx.jacfwd if is_unbounded else fnx.grad)(loss, argnums=(0, 1))
     of_jit = (fnx.jacfwd if is_unbounded else fnx.grad)(fnx.jit(loss), argnums=(0, 1))
     batch = arguments(seed, written)
@@ -101,7 +102,7 @@ def forms(seed: int, written: Written) -> dict[str, Any]:
         "jit": ("value", 0, lambda: fnx.jit(f)(*one)),
         "vmap": ("value", None, lambda: fnx.vmap(f)(*batch)),
         "jit of vmap": ("value", None, lambda: fnx.jit(fnx.vmap(f))(*batch)),
-        "grad": ("gradient", 0, lambda: gradient(*one)),
+        "grad": ("gradient", 0, lambda: (compiled if may_be_inside else gradient)(*one)),
         "jit of grad": ("gradient", 0, lambda: fnx.jit(compiled)(*one)),
         "grad of jit": ("gradient", 0, lambda: of_jit(*one)),
         "vmap of grad": ("gradient", None, lambda: fnx.vmap(compiled)(*batch)),

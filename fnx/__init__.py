@@ -30,9 +30,9 @@ from fnx.api import sequential_vmap as sequential_vmap
 from fnx.api import value_and_grad as value_and_grad
 from fnx.api import vjp as vjp
 from fnx.api import vmap as vmap
-from fnx.control import checkpoint_policies as checkpoint_policies
 from fnx.control.call import load_compiler_by as _load_compiler_by
-from fnx.control.checkpoint import remat as remat
+from fnx.control.checkpoints import checkpoint_policies as checkpoint_policies
+from fnx.control.checkpoints.checkpoint import remat as remat
 from fnx.core.array import Array as Array
 from fnx.core.attributes import no_function as _no_function
 from fnx.core.avals import ShapeDtypeStruct as ShapeDtypeStruct

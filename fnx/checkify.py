@@ -16,10 +16,10 @@ from fnx.checks.error_values import Error as Error
 from fnx.checks.error_values import Site
 from fnx.checks.functional import run_functional
 from fnx.checks.kinds import parse_kinds
-from fnx.control.assertion import check as check
-from fnx.control.assertion import check_p
+from fnx.control.branches.cond import is_known
 from fnx.control.call import call
-from fnx.control.cond import is_known
+from fnx.control.effects.assertion import check as check
+from fnx.control.effects.assertion import check_p
 from fnx.core.flatten import FlatFunction, as_value, close, name_of, trace_closed
 from fnx.core.sources import disinherit, inherit, leaving_out
 from fnx.core.trace import bind, trace

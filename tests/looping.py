@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from fnx.control.fori_loop import fori_loop
-from fnx.control.scan import scan
-from fnx.control.while_loop import while_loop
+from fnx.control.loops.fori_loop import fori_loop
+from fnx.control.loops.scan import scan
+from fnx.control.loops.while_loop import while_loop
 from fnx.core.avals import Aval
 from fnx.core.dtypes import BOOL
 from fnx.core.eager import aval_of

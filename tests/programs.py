@@ -22,12 +22,12 @@ import numpy as np
 
 import fnx.ops.random_bits  # noqa: F401  registers its primitive
 from fnx.api import jvp, vjp, vmap
+from fnx.control.branches.cond import cond
 from fnx.control.call import call
-from fnx.control.checkpoint import checkpoint
-from fnx.control.cond import cond
-from fnx.control.custom_jvp import custom_jvp
-from fnx.control.custom_vjp import custom_vjp
-from fnx.control.custom_vmap import custom_vmap
+from fnx.control.checkpoints.checkpoint import checkpoint
+from fnx.control.custom.jvp import custom_jvp
+from fnx.control.custom.vjp import custom_vjp
+from fnx.control.custom.vmap import custom_vmap
 from fnx.core.dtypes import BFLOAT16, BOOL, FLOAT16, FLOAT32, FLOAT64, FLOATS
 from fnx.core.eager import aval_of
 from fnx.core.flatten import trace_closed

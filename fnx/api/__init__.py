@@ -21,9 +21,9 @@ from fnx.api.jacobians import jacfwd as jacfwd
 from fnx.api.jacobians import jacrev as jacrev
 from fnx.api.mapping import vmap as vmap
 from fnx.api.transposition import linear_transpose as linear_transpose
-from fnx.control.checkpoint import checkpoint as checkpoint
-from fnx.control.checkpoint import checkpoint_name as checkpoint_name
-from fnx.control.custom_jvp import custom_jvp as custom_jvp
-from fnx.control.custom_vjp import custom_vjp as custom_vjp
-from fnx.control.custom_vmap import custom_vmap as custom_vmap
-from fnx.control.custom_vmap import sequential_vmap as sequential_vmap
+from fnx.control.checkpoints.checkpoint import checkpoint as checkpoint
+from fnx.control.checkpoints.checkpoint import checkpoint_name as checkpoint_name
+from fnx.control.custom.jvp import custom_jvp as custom_jvp
+from fnx.control.custom.vjp import custom_vjp as custom_vjp
+from fnx.control.custom.vmap import custom_vmap as custom_vmap
+from fnx.control.custom.vmap import sequential_vmap as sequential_vmap

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fnx import tree
-from fnx.control.callback import (
+from fnx.control.effects.callback import (
     VMAP_METHODS,
     UserCallback,
     io_callback_p,

@@ -12,7 +12,7 @@ import numpy as np
 
 from fnx import tree
 from fnx.checks.kinds import ERRORS
-from fnx.control.assertion import format_message
+from fnx.control.effects.assertion import format_message
 from fnx.core.array import Array
 from fnx.core.sources import Source, user_source
 from fnx.core.tracer import Tracer

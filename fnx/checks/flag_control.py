@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from fnx.checks.inline import Step
-from fnx.control.branches import close_together
+from fnx.control.branches.alike import close_together
 from fnx.core.eager import aval_of
 from fnx.core.trace import bind, trace
 from fnx.ops.bitwise import and_, not_, or_

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fnx.checks.inline import Step
-from fnx.control.branches import close_together
+from fnx.control.branches.alike import close_together
 from fnx.core.avals import Aval
 from fnx.core.eager import aval_of
 from fnx.core.evaluate import evaluate

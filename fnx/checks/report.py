@@ -11,7 +11,7 @@ from fnx.checks.classes import class_of
 from fnx.checks.indices import last_of_vectors
 from fnx.checks.kinds import ERRORS
 from fnx.checks.replay import Failure
-from fnx.control.assertion import first_lane, format_message
+from fnx.control.effects.assertion import first_lane, format_message
 from fnx.core.eager import aval_of
 from fnx.core.sources import Source
 from fnx.errors import CheckError

@@ -6,13 +6,13 @@ promotes and broadcasts.
 
 from __future__ import annotations
 
-from fnx.control.associative_scan import associative_scan as associative_scan
-from fnx.control.cond import cond as cond
-from fnx.control.cond import switch as switch
-from fnx.control.fori_loop import fori_loop as fori_loop
-from fnx.control.map import map as map
-from fnx.control.scan import scan as scan
-from fnx.control.while_loop import while_loop as while_loop
+from fnx.control.branches.cond import cond as cond
+from fnx.control.branches.cond import switch as switch
+from fnx.control.loops.associative_scan import associative_scan as associative_scan
+from fnx.control.loops.fori_loop import fori_loop as fori_loop
+from fnx.control.loops.map import map as map
+from fnx.control.loops.scan import scan as scan
+from fnx.control.loops.while_loop import while_loop as while_loop
 from fnx.core.tracebacks import publish as _publish
 from fnx.lax.collectives import all_gather as all_gather
 from fnx.lax.collectives import all_to_all as all_to_all

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-import fnx.control.callback
-import fnx.control.checkpoint
-import fnx.control.custom_jvp
-import fnx.control.custom_vjp
+import fnx.control.checkpoints.checkpoint
+import fnx.control.custom.jvp
+import fnx.control.custom.vjp
+import fnx.control.effects.callback
 import fnx.ops.collectives
 import fnx.ops.random_bits  # noqa: F401
 from fnx.checks.classes import CLASSES

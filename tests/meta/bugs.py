@@ -11,7 +11,7 @@ _SLICING, _INDEXING = "fnx/ops/slicing.py", "fnx/ops/indexing.py"
 _CONTRACTION, _COMPARISON = "fnx/ops/contraction.py", "fnx/ops/comparison.py"
 _ALGEBRAIC, _RESHAPES = "fnx_xla_lite/passes/algebraic.py", "fnx_xla_lite/passes/reshapes.py"
 _COLLECTIVES = "fnx/ops/collectives.py"
-_CALLBACK = "fnx/control/callback.py"
+_CALLBACK = "fnx/control/effects/callback.py"
 _EMIT_LOOPS = "fnx_xla_lite/backends/cpu/emit_loops.py"
 _EMIT_MEMORY = "fnx_xla_lite/backends/cpu/emit_memory.py"
 _CPU_SCALAR = "fnx_xla_lite/backends/cpu/scalar.py"
@@ -222,20 +222,20 @@ BUGS = (
     ),
     Bug(
         "transform", "checkpoint hands its linear half the residuals in the wrong order",
-        "fnx/control/checkpoint.py",
+        "fnx/control/checkpoints/checkpoint.py",
         "residuals = [known[place] for place in parts.kept]",
         "residuals = [known[place] for place in parts.kept[::-1]]", ("mul", "div"),
     ),
     Bug(
         "transform", "checkpoint keeps a result in place of the value that the policy chose",
-        "fnx/control/checkpoint_cut.py",
+        "fnx/control/checkpoints/cut.py",
         "list(enumerate((*operands, *outs, *extra)))",
         "list(enumerate((*operands, *extra, *outs)))",
         ("sin", "exp", "mul"),
     ),
     Bug(
         "transform", "checkpoint pairs cotangents with the wrong results",
-        "fnx/control/checkpoint.py",
+        "fnx/control/checkpoints/checkpoint.py",
         "[next(found) if is_active else None for is_active in parts.active]",
         "[next(found) if is_active else None for is_active in parts.active[::-1]]",
         ("sin", "mul"),
@@ -475,7 +475,7 @@ BUGS = (
         "for lane in range(self.size):", "for lane in reversed(range(self.size)):",
     ),
     Bug(
-        "batch", "lanes of a cond do what other lanes do", "fnx/control/cond.py",
+        "batch", "lanes of a cond do what other lanes do", "fnx/control/branches/cond.py",
         "if axes[0] is not None and any(map(has_effects, branches)):", "if False:",
     ),
     Bug(

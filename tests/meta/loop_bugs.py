@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from tests.meta.bug import Bug
 
-_SCAN, _FORWARD = "fnx/control/scan.py", "fnx/control/scan_forward.py"
-_LINEAR, _BACK = "fnx/control/scan_linear.py", "fnx/control/scan_transpose.py"
-_WHILE = "fnx/control/while_loop.py"
-_WHILE_FORWARD, _TAPE = "fnx/control/while_forward.py", "fnx/control/while_tape.py"
-_LOWER, _COND = "fnx/control/loop_lower.py", "fnx/control/cond.py"
+_SCAN, _FORWARD = "fnx/control/loops/scan.py", "fnx/control/loops/scan_forward.py"
+_LINEAR, _BACK = "fnx/control/loops/scan_linear.py", "fnx/control/loops/scan_transpose.py"
+_WHILE = "fnx/control/loops/while_loop.py"
+_WHILE_FORWARD, _TAPE = "fnx/control/loops/while_forward.py", "fnx/control/loops/while_tape.py"
+_LOWER, _COND = "fnx/control/loops/lower.py", "fnx/control/branches/cond.py"
 _SMOOTH = ("mul", "sin", "add", "dot_general")
 _MANY = (*_SMOOTH, "tanh", "exp", "sub", "div", "square", "logistic", "gather", "reduce_sum")
 
@@ -82,7 +82,7 @@ LOOP_BUGS = (
         "_write(inner, stack, y, done, zero)", "_write(inner, stack, y, zero, zero)", _MANY,
     ),
     Bug(
-        "loop", "an integer of a fori loop counts twice", "fnx/control/fori_loop.py",
+        "loop", "an integer of a fori loop counts twice", "fnx/control/loops/fori_loop.py",
         "return [add(i, index.dtype.type(1)),", "return [add(i, index.dtype.type(2)),", _SMOOTH,
     ),
     Bug(

@@ -9,7 +9,7 @@ import pytest
 
 from fnx.api import grad, jvp, make_jaxpr, vjp, vmap
 from fnx.control import call
-from fnx.control.assertion import check
+from fnx.control.effects.assertion import check
 from fnx.core.dtypes import FLOATS
 from fnx.core.evaluate import evaluate
 from fnx.core.primitive import REGISTRY

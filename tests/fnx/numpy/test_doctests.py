@@ -11,7 +11,11 @@ import fnx.numpy
 MODULES = [f"fnx.numpy.{m.name}" for m in pkgutil.iter_modules(fnx.numpy.__path__)]
 MODULES += ["fnx.core.array", "fnx.core.dtypes", "fnx.random.keys", "fnx.lax"]
 MODULES += ["fnx.core.avals", "fnx.lax.collectives", "fnx.lowering.stages", "fnx.lowering.jit"]
-MODULES += [f"fnx.control.{name}" for name in ("checkpoint", "custom_jvp", "custom_vmap")]
+MODULES += [
+    "fnx.control.checkpoints.checkpoint",
+    "fnx.control.custom.jvp",
+    "fnx.control.custom.vmap",
+]
 MODULES += [f"fnx.api.{m.name}" for m in pkgutil.iter_modules(fnx.api.__path__)]
 
 

@@ -1,0 +1,1 @@
+"""Checkpoints: functions whose values are computed again when derivatives need them."""

@@ -1,0 +1,1 @@
+"""Effects: primitives that call Python functions, and assertions."""

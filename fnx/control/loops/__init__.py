@@ -1,0 +1,1 @@
+"""Loops: scans, while loops, and what is made of them; each is one native loop."""

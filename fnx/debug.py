@@ -9,7 +9,8 @@ from typing import Any
 from fnx import tree
 from fnx.api.callbacks import check_callable
 from fnx.api.formats import check_format, formatted
-from fnx.control.effects.callback import UserCallback, debug_callback_p
+from fnx.control.effects.callback import debug_callback_p
+from fnx.control.effects.user_callback import UserCallback
 from fnx.core.eager import is_value
 from fnx.core.flatten import as_value, name_of
 from fnx.core.sources import user_source

@@ -6,12 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from fnx import tree
-from fnx.control.effects.callback import (
-    VMAP_METHODS,
-    UserCallback,
-    io_callback_p,
-    pure_callback_p,
-)
+from fnx.control.effects.callback import VMAP_METHODS, io_callback_p, pure_callback_p
+from fnx.control.effects.user_callback import UserCallback
 from fnx.core.avals import Aval
 from fnx.core.dtypes import as_dtype
 from fnx.core.flatten import as_value, name_of

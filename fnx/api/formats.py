@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from fnx import tree
-from fnx.core.array import Array, as_buffer, printable
+from fnx.core.array import Array, as_buffer
+from fnx.core.array_text import printable
 from fnx.core.eager import aval_of, is_value
 from fnx.core.sources import user_source
 from fnx.errors import FnxValueError

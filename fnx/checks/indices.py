@@ -15,9 +15,9 @@ import numpy as np
 from fnx.core.eager import aval_of
 from fnx.ops.bitwise import or_
 from fnx.ops.comparison import gt, lt
-from fnx.ops.gather import window_sizes
 from fnx.ops.joining import concatenate
 from fnx.ops.layout import broadcast_in_dim
+from fnx.ops.window_updates import window_sizes
 
 Values = Sequence[Any]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fnx.control.effects.callback import Callback
+from fnx.control.effects.user_callback import Callback
 from fnx.core.avals import Aval
 from fnx.core.ir import Eqn
 

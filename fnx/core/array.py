@@ -9,30 +9,29 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 
+from fnx.core.array_text import (
+    NO_HASH,
+    NO_ITEM_ASSIGNMENT,
+    NO_ITEM_DELETION,
+    NO_ITERATION,
+    NO_LENGTH,
+    WRITE_ASARRAY,
+    WRITE_AT,
+    WRITE_ATLEAST,
+    WRITE_BYTES,
+    WRITE_CONCATENATE,
+    WRITE_SIZE,
+    printable,
+    shown,
+)
 from fnx.core.attributes import no_attribute
 from fnx.core.avals import Aval, _intern
 from fnx.core.dlpack import to_dlpack
 from fnx.core.dtypes import INTS, as_dtype, scalar_dtype
 from fnx.core.sources import user_source
 from fnx.errors import DeletedArrayError, FnxAttributeError, FnxTypeError, FnxValueError
-
-_WRITE_ASARRAY = "Write fnx.numpy.asarray(x) for lists, scalars and the arrays of other libraries."
-NO_HASH = "unhashable type: an array ({aval}) cannot be hashed, so it is no key of a dict."
-_WRITE_BYTES = (
-    "Arrays compare element by element. Use x.tobytes() or int(x) for the value, id(x) for the\n"
-    "object itself; give an array to a compiled function as an ordinary argument."
-)
-NO_ITEM_ASSIGNMENT = "fnx arrays are immutable: x[index] = y is not possible (x is {aval})."
-WRITE_AT = "Write x = x.at[index].set(y), or .add(y) for +=, which returns a changed copy."
-NO_ITEM_DELETION = "fnx arrays are immutable: del x[index] is not possible (x is {aval})."
-WRITE_CONCATENATE = "Write fnx.numpy.concatenate([x[:i], x[i + 1 :]]), which returns a new array."
-NO_ITERATION = "iteration over an array of rank 0 ({aval}): expected at least one axis."
-WRITE_ATLEAST = "Use the number itself, float(x), or fnx.numpy.atleast_1d(x)."
-NO_LENGTH = "len() of an array of rank 0 ({aval}): expected at least one axis."
-WRITE_SIZE = "Write x.size or x.ndim; fnx.numpy.atleast_1d(x) has an axis."
 
 
 class Array:
@@ -54,7 +53,7 @@ class Array:
         if not isinstance(buffer, np.ndarray | np.generic):
             kind = type(buffer).__name__
             message = f"fnx.Array wraps a NumPy array and takes nothing else, got {kind}."
-            raise FnxTypeError(message, hint=_WRITE_ASARRAY)
+            raise FnxTypeError(message, hint=WRITE_ASARRAY)
         return wrap(buffer, weak)
 
     # What an array is
@@ -205,7 +204,7 @@ class Array:
         return map(wrap, self._buffer)
 
     def __hash__(self) -> int:
-        raise FnxTypeError(NO_HASH.format(aval=self.aval), hint=_WRITE_BYTES)
+        raise FnxTypeError(NO_HASH.format(aval=self.aval), hint=WRITE_BYTES)
 
     def __setitem__(self, index: object, value: object) -> None:
         raise FnxTypeError(NO_ITEM_ASSIGNMENT.format(aval=self.aval), hint=WRITE_AT)
@@ -259,13 +258,7 @@ class Array:
     def __repr__(self) -> str:
         if self.is_deleted():
             return f"<deleted Array {self.aval}>"
-        weak = ", weak_type=True" if self.aval.weak else ""
-        dtype = f"dtype={self.aval.dtype}{weak}"
-        if not self.aval.size:
-            shape = "" if self.aval.shape == (0,) else f"shape={self.aval.shape}, "
-            return f"Array([], {shape}{dtype})"
-        body = np.array2string(printable(self._buffer), separator=", ", prefix="Array(")
-        return f"Array({body}, {dtype})"
+        return shown(self._buffer, self.aval)
 
     def __str__(self) -> str:
         if self.is_deleted():
@@ -320,9 +313,3 @@ def as_buffer(x: object) -> np.ndarray:
     if isinstance(x, bool | int | float) and not isinstance(x, np.generic):
         return np.asarray(x, dtype=scalar_dtype(x)[0])
     return np.asarray(x)
-
-
-def printable(buffer: np.ndarray) -> np.ndarray:
-    """The array itself, or float32 for the small floats that NumPy does not format well."""
-    is_extension = buffer.dtype.kind == "V" or hasattr(ml_dtypes, buffer.dtype.name)
-    return buffer.astype(np.float32) if is_extension else buffer

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fnx.core.array import (
+from fnx.core.array_text import (
     NO_ITEM_ASSIGNMENT,
     NO_ITEM_DELETION,
     WRITE_AT,

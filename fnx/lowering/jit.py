@@ -9,58 +9,26 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 from fnx import tree
-from fnx.checks.kinds import Kinds, parse_kinds
+from fnx.checks.kinds import parse_kinds
 from fnx.config import config
 from fnx.control.call import call
 from fnx.core.array import Array
 from fnx.core.avals import Aval
 from fnx.core.eager import as_array, aval_of, is_value
-from fnx.core.flatten import FlatFunction, as_aval, as_value, close, is_described, name_of
-from fnx.core.ir import Jaxpr
+from fnx.core.flatten import as_value, name_of
 from fnx.core.sources import user_source
-from fnx.core.trace import axes_in_scope, current_trace, has_tracers, trace
+from fnx.core.trace import current_trace, has_tracers
 from fnx.core.tracebacks import boundary, trim
 from fnx.errors import FnxTypeError
 from fnx.lowering.checked import Checked, compile_checked
 from fnx.lowering.compiled import MISS, Compiled
-from fnx.lowering.dispatch import specialise, static_key
-from fnx.lowering.jit_arguments import by_position_and_name, with_statics
+from fnx.lowering.dispatch import specialise
+from fnx.lowering.jit_arguments import by_position_and_name
+from fnx.lowering.signatures import Call, Options, Signature, call_of, trace_call
 from fnx.lowering.stages import Lowered, Traced
-from fnx.transforms.dce import dce_jaxpr
-from fnx.tree import TreeDef
-
-
-@dataclass(frozen=True, slots=True)
-class Signature:
-    """One signature: its jaxpr, closed over ``consts``, and the structure of the result."""
-
-    jaxpr: Jaxpr  # inputs: the consts, then the leaves that are kept
-    consts: tuple[Any, ...]
-    out_tree: TreeDef
-    donated: tuple[bool, ...]  # one for each input of the jaxpr
-    kept: tuple[bool, ...]  # one for each leaf
-    whole: Jaxpr  # as it was traced, of all leaves
-
-    def of(self, leaves: Sequence[Any]) -> list[Any]:
-        """The leaves that the program takes."""
-        return [x for x, is_kept in zip(leaves, self.kept, strict=True) if is_kept]
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What `jit` was asked for, with every argument named by position or by name."""
-
-    static_positions: frozenset[int]
-    static_names: frozenset[str]
-    donated_positions: frozenset[int]
-    donated_names: frozenset[str]
-    inline: bool
-    keep_unused: bool
-    check: Kinds
 
 
 def jit(
@@ -174,8 +142,8 @@ class Jitted:
         return self._stage(*args, **kwargs).lower()
 
     def _stage(self, *args: Any, **kwargs: Any) -> Traced:
-        key, avals, in_tree, statics, _ = self._signature(args, kwargs, is_stage=True)
-        traced = self._trace(key, avals, in_tree, statics)
+        made = call_of(self._name, self._options, args, kwargs, is_stage=True)
+        traced = self._trace(made)
         if has_tracers(traced.consts):
             raise FnxTypeError(
                 f"{self._name}: closes over a value that is being traced, so it has no program of "
@@ -183,13 +151,13 @@ class Jitted:
                 source=user_source(),
                 hint="Pass the value as an argument.",
             )
-        return Traced(self._name, traced, in_tree, avals, functools.partial(self._program, traced))
+        program = functools.partial(self._program, traced)
+        return Traced(self._name, traced, made.in_tree, made.avals, program)
 
     @boundary
     def compiled(self, *args: Any, **kwargs: Any) -> Compiled | Checked:
         """The compiled program for these arguments, without calling it."""
-        traced = self._trace(*self._signature(args, kwargs)[:4])
-        return self._program(traced)
+        return self._program(self._trace(call_of(self._name, self._options, args, kwargs)))
 
     def _program(self, traced: Signature) -> Compiled | Checked:
         return compile_checked(traced.jaxpr, self._name, traced.donated, self._options.check)
@@ -204,16 +172,15 @@ class Jitted:
         return name_of(self._fun)
 
     def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        key, avals, in_tree, statics, leaves = self._signature(args, kwargs)
-        traced = self._trace(key, avals, in_tree, statics)
-        outside = current_trace()
-        if outside is not None:
-            outs = self._bind(traced, [as_value(x) for x in traced.of(leaves)])
+        made = call_of(self._name, self._options, args, kwargs)
+        traced = self._trace(made)
+        if current_trace() is not None:
+            outs = self._bind(traced, [as_value(x) for x in traced.of(made.leaves)])
         else:
             program = self._program(traced)
-            outs = program(*traced.consts, *[as_array(x) for x in traced.of(leaves)])
+            outs = program(*traced.consts, *[as_array(x) for x in traced.of(made.leaves)])
             if not kwargs:
-                self._remember(key, traced, program, args, leaves)
+                self._remember(made.key, traced, program, args, made.leaves)
         return tree.unflatten(traced.out_tree, outs)
 
     def _bind(self, traced: Signature, leaves: list[Any]) -> Sequence[Any]:
@@ -223,64 +190,14 @@ class Jitted:
             check=tuple(sorted(self._options.check)),
         )  # fmt: skip
 
-    def _signature(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any], is_stage: bool = False
-    ) -> tuple[Any, tuple[Aval, ...], TreeDef, Any, list[Any]]:
-        """The key of a call; avals and structure of its dynamic arguments; static ones; leaves."""
-        options = self._options
-        statics = tuple(
-            [(i, args[i]) for i in sorted(options.static_positions) if i < len(args)]
-            + [(n, kwargs[n]) for n in sorted(options.static_names) if n in kwargs]
-        )
-        moving = tuple([x for i, x in enumerate(args) if i not in options.static_positions])
-        named = {n: x for n, x in kwargs.items() if n not in options.static_names}
-        leaves, in_tree = tree.flatten((moving, named))
-        for i, leaf in enumerate(leaves):
-            if not is_value(leaf) and not (is_stage and is_described(leaf)):
-                raise self._not_an_array(len(args), moving, named, i)
-        avals = tuple([as_aval(x) if is_stage else aval_of(x) for x in leaves])
-        named_statics = tuple([(n, static_key(x)) for n, x in statics])
-        key = (in_tree, avals, len(args), named_statics, tuple(axes_in_scope().items()))
-        try:
-            hash(key)
-        except TypeError:
-            raise self._not_hashable(statics) from None
-        return key, avals, in_tree, statics, leaves
-
-    def _trace(
-        self, key: Any, avals: tuple[Aval, ...], in_tree: TreeDef, statics: Any
-    ) -> Signature:
-        known = self._traced.get(key)
+    def _trace(self, made: Call) -> Signature:
+        known = self._traced.get(made.key)
         if known is not None:
             return known
-        function = with_statics(self._fun, statics) if statics else self._fun
-        flat = FlatFunction(function, in_tree)
-        jaxpr = trace(flat, avals)
-        donated = self._donations(in_tree, key[2])
-        is_checked = bool(self._options.check)  # what nobody reads is checked too
-        lean = jaxpr if self._options.keep_unused or is_checked else dce_jaxpr(jaxpr)
-        kept = _kept(lean, donated) if not self._options.keep_unused else (True,) * len(donated)
-        own = [v for v, is_kept in zip(lean.inputs, kept, strict=True) if is_kept]
-        closed, consts = close(replace(lean, inputs=tuple(own)))
-        gives = [d for d, is_kept in zip(donated, kept, strict=True) if is_kept]
-        traced = Signature(
-            closed, consts, flat.out_tree, (False,) * len(consts) + tuple(gives), kept, jaxpr
-        )
-        if not has_tracers(consts):
-            self._traced[key] = traced
+        traced = trace_call(self._fun, self._options, made)
+        if not has_tracers(traced.consts):
+            self._traced[made.key] = traced
         return traced
-
-    def _donations(self, in_tree: TreeDef, positions: int) -> tuple[bool, ...]:
-        """Whether each leaf belongs to a donated argument."""
-        options = self._options
-        moving_tree, named_tree = in_tree.children
-        places = [i for i in range(positions) if i not in options.static_positions]
-        flags: list[bool] = []
-        for place, child in zip(places, moving_tree.children, strict=True):
-            flags += [place in options.donated_positions] * child.num_leaves
-        for name, child in zip(named_tree.meta or (), named_tree.children, strict=True):
-            flags += [name in options.donated_names] * child.num_leaves
-        return tuple(flags)
 
     def _remember(
         self,
@@ -308,47 +225,6 @@ class Jitted:
             )
             self._paths[key, foreign] = path
         self._last = path
-
-    def _not_an_array(
-        self, count: int, moving: tuple[Any, ...], named: dict[str, Any], leaf: int
-    ) -> FnxTypeError:
-        places = [i for i in range(count) if i not in self._options.static_positions]
-        values = [(f"{i}", x) for i, x in zip(places, moving, strict=True)]
-        values += [(repr(name), named[name]) for name in sorted(named)]
-        where = [(place + path) for place, x in values for path in tree.paths(x)][leaf]
-        value = tree.leaves((moving, named))[leaf]
-        text = "" if " object at 0x" in repr(value) else f" ({value!r:.60})"
-        return FnxTypeError(
-            f"{self._name}: argument {where} is a {type(value).__name__}{text}, "
-            "which is not an array: expected arrays and numbers.",
-            source=user_source(),
-            hint="Mark it as static: fnx.jit(f, static_argnums=...) or static_argnames. A class\n"
-            "of your own becomes a pytree by fnx.tree.register, or as an fnx.nn.Module.",
-        )
-
-    def _not_hashable(self, statics: Any) -> FnxTypeError:
-        for where, value in statics:
-            try:
-                hash(value)
-            except TypeError:
-                return FnxTypeError(
-                    f"{self._name}: static argument {where!r} is a {type(value).__name__}, "
-                    "which cannot be hashed: static arguments are part of the signature.",
-                    source=user_source(),
-                    hint="Write a tuple for a list, frozenset(d.items()) for a dict; arrays are\n"
-                    "ordinary arguments, not static ones.",
-                )
-        return FnxTypeError(
-            f"{self._name}: the structure of the arguments cannot be hashed.",
-            source=user_source(),
-            hint="Keys of dicts and static fields of pytrees must be hashable.",
-        )
-
-
-def _kept(jaxpr: Jaxpr, donated: Sequence[bool]) -> tuple[bool, ...]:
-    """Which inputs a program takes: those that it reads, and donated ones, to take them away."""
-    read = {a for eqn in jaxpr.eqns for a in eqn.inputs} | set(jaxpr.outputs)
-    return tuple([v in read or gives for v, gives in zip(jaxpr.inputs, donated, strict=True)])
 
 
 def _aval(x: Any) -> Aval | None:

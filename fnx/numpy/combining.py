@@ -16,7 +16,8 @@ import numpy as np
 
 from fnx.core.array import wrap
 from fnx.numpy.arithmetic import add, maximum, minimum, multiply
-from fnx.numpy.indexing import Plan, index_vectors, known_index_vectors, window_dims
+from fnx.numpy.index_plan import Plan
+from fnx.numpy.indexing import index_vectors, known_index_vectors, window_dims
 from fnx.numpy.joining import piece
 from fnx.numpy.logic import equal, logical_and
 from fnx.numpy.reductions import max as max_over

@@ -1,33 +1,20 @@
 """Give arrays and tracers operators, methods and ``[]``: the one place where the core gets them.
 
-`install` is called once for each class by `fnx.numpy`. Arrays have a short way for the commonest
-case, two arrays of one aval (or one array and a Python number) while nothing is traced.
+`install` is called once for each class by `fnx.numpy`; the tables say which function is which.
 """
 
 from __future__ import annotations
 
-import functools
 import itertools
 import sys
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from fnx.core import eager
-from fnx.core.array import (
-    NO_HASH,
-    NO_ITERATION,
-    NO_LENGTH,
-    WRITE_ATLEAST,
-    WRITE_SIZE,
-    Array,
-    wrap_as,
-)
-from fnx.core.avals import _intern
-from fnx.core.dtypes import BOOL, as_dtype
-from fnx.core.trace import Tracer, current_trace
-from fnx.core.tracebacks import boundary, guard_methods, marked, trim
+from fnx.core.array import Array
+from fnx.core.array_text import NO_HASH, NO_ITERATION, NO_LENGTH, WRITE_ATLEAST, WRITE_SIZE
+from fnx.core.dtypes import as_dtype
+from fnx.core.tracebacks import boundary, guard_methods, marked
 from fnx.numpy import (
     arithmetic,
     elementwise,
@@ -42,14 +29,19 @@ from fnx.numpy import (
 )
 from fnx.numpy.conversion import astype
 from fnx.numpy.indexing import getitem
+from fnx.numpy.methods import (
+    Method,
+    as_method,
+    as_operator,
+    as_reduction,
+    as_reflected,
+    as_short_comparison,
+    as_short_operator,
+    as_unary,
+)
 from fnx.numpy.promotion import type_error
-from fnx.numpy.publishing import is_quiet
 from fnx.numpy.updates import At
 from fnx.ops import conversion
-
-Method = Callable[..., Any]
-
-_OPERANDS = (Array, Tracer, np.ndarray, np.generic, bool, int, float)
 
 # Python's name, the façade's function, and NumPy's for the short way (if NumPy means the same)
 _ARITHMETIC = (
@@ -110,7 +102,6 @@ _METHODS = {
     "trace": matrices.trace,
     "var": statistics.var,
 }
-_NO_OUT = "{name}: fnx writes into no array that exists, so out must be None."
 _NUMPY_CALLS = frozenset({"all", "any", "max", "mean", "min", "prod", "std", "sum", "var"})
 
 
@@ -118,16 +109,16 @@ def install(cls: type) -> None:
     """Give a class (`Array` or `Tracer`) its operators and methods."""
     for name, function, ufunc in _ARITHMETIC:
         is_short = ufunc is not None and cls is Array
-        forward = _short_operator(function, ufunc) if is_short else _operator(function)
+        forward = as_short_operator(function, ufunc) if is_short else as_operator(function)
         _define(cls, f"__{name}__", forward)
-        _define(cls, f"__r{name}__", _reflected(function))
+        _define(cls, f"__r{name}__", as_reflected(function))
     for name, function, ufunc in _COMPARISONS:
-        short = _short_comparison(function, ufunc) if cls is Array else _operator(function)
+        short = as_short_comparison(function, ufunc) if cls is Array else as_operator(function)
         _define(cls, f"__{name}__", short)
     for name, function in _UNARY:
-        _define(cls, f"__{name}__", _unary(function))
+        _define(cls, f"__{name}__", as_unary(function))
     for name, function in _METHODS.items():
-        _define(cls, name, _reduction(function) if name in _NUMPY_CALLS else _method(function))
+        _define(cls, name, as_reduction(function) if name in _NUMPY_CALLS else as_method(function))
     own = _OWN if cls is Array else _OWN | _OF_TRACERS
     for name, method in own.items():
         _define(cls, name, boundary(method))
@@ -140,124 +131,6 @@ def _define(cls: type, name: str, method: Method) -> None:
     method.__name__ = name
     method.__qualname__ = f"{cls.__name__}.{name}"
     setattr(cls, name, marked(method))
-
-
-def _operator(function: Method) -> Method:
-    def operator(self: Any, other: Any) -> Any:
-        try:
-            return function(self, other) if isinstance(other, _OPERANDS) else NotImplemented
-        except BaseException as error:
-            trim(error)
-            raise
-
-    return operator
-
-
-def _reflected(function: Method) -> Method:
-    def operator(self: Any, other: Any) -> Any:
-        try:
-            return function(other, self) if isinstance(other, _OPERANDS) else NotImplemented
-        except BaseException as error:
-            trim(error)
-            raise
-
-    return operator
-
-
-def _short_operator(function: Method, ufunc: np.ufunc) -> Method:
-    """An operator of arrays that skips everything where NumPy's result is the one we mean."""
-
-    def operator(self: Array, other: Any) -> Any:
-        try:
-            aval = self.aval
-            kind = type(other)
-            if kind is Array:
-                is_short = other.aval is aval
-            elif kind is float or kind is int:
-                is_short = aval.dtype.kind == "f"
-            elif isinstance(other, _OPERANDS):
-                is_short = False
-            else:
-                return NotImplemented
-            if is_short and aval.shape and current_trace() is None and not is_quiet():
-                result = _apply_now(ufunc, self._buffer, other._buffer if kind is Array else other)
-                if result is not None and result.dtype is aval.dtype:
-                    return wrap_as(result, aval)
-            return function(self, other)
-        except BaseException as error:
-            trim(error)
-            raise
-
-    return operator
-
-
-_quiet = eager._quiet
-
-
-def _apply_now(ufunc: np.ufunc, x: np.ndarray, y: Any) -> Any:
-    try:
-        return _quiet.context.run(ufunc, x, y)
-    except (TypeError, OverflowError):  # no such loop in NumPy: the long way says why
-        return None
-
-
-def _short_comparison(function: Method, ufunc: np.ufunc) -> Method:
-    """A comparison of arrays that skips everything where both have one aval."""
-
-    def operator(self: Array, other: Any) -> Any:
-        try:
-            aval = self.aval
-            if type(other) is Array:
-                if other.aval is aval and aval.shape and current_trace() is None:
-                    result = ufunc(self._buffer, other._buffer)
-                    return wrap_as(result, _intern(aval.shape, BOOL, False))
-            elif not isinstance(other, _OPERANDS):
-                return NotImplemented
-            return function(self, other)
-        except BaseException as error:
-            trim(error)
-            raise
-
-    return operator
-
-
-def _unary(function: Method) -> Method:
-    def operator(self: Any) -> Any:
-        try:
-            return function(self)
-        except BaseException as error:
-            trim(error)
-            raise
-
-    return operator
-
-
-def _method(function: Method) -> Method:
-    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return function(self, *args, **kwargs)
-        except BaseException as error:
-            trim(error)
-            raise
-
-    return functools.update_wrapper(method, function)
-
-
-def _reduction(function: Method) -> Method:
-    """A method that NumPy's function of this name calls, with ``out`` and ``dtype``."""
-
-    def method(self: Any, *args: Any, out: None = None, **kwargs: Any) -> Any:
-        try:
-            if out is not None:
-                raise type_error(_NO_OUT.format(name=function.__name__), "Use the result.")
-            if kwargs.get("dtype", self) is None:
-                del kwargs["dtype"]
-            return function(self, *args, **kwargs)
-        except BaseException as error:
-            trim(error)
-            raise
-
-    return functools.update_wrapper(method, function)
 
 
 def _reshape(self: Any, *shape: Any, order: str = "C") -> Any:

@@ -15,11 +15,10 @@ from fnx.errors import FnxAttributeError
 from fnx.numpy.arithmetic import divide, power, subtract
 from fnx.numpy.combining import COMBINE, combined
 from fnx.numpy.conversion import astype
+from fnx.numpy.index_plan import Plan, plan_index
 from fnx.numpy.indexing import (
-    Plan,
     getitem,
     index_vectors,
-    plan_index,
     region,
     reshaped,
     window_dims,

@@ -18,17 +18,9 @@ from fnx.ops.comparison import eq, ge, le, select
 from fnx.ops.creation import full, iota, zeros_like
 from fnx.ops.families import add
 from fnx.ops.layout import batched, broadcast_in_dim, move_axis, reshape
-from fnx.ops.precision import in_float32
 from fnx.ops.slicing import slice
-from fnx.ops.window_indices import (
-    Ints,
-    batched_dims,
-    check_dims,
-    clipped_in_hlo,
-    inverse,
-    locate,
-    window_axes,
-)
+from fnx.ops.window_indices import Ints, batched_dims, check_dims, clipped_in_hlo, inverse, locate
+from fnx.ops.window_updates import scatter_add, scatter_set, window_sizes
 
 # gather ----------------------------------------------------------------------------------------
 
@@ -126,18 +118,6 @@ def gather(
 # scatter ---------------------------------------------------------------------------------------
 
 
-def window_sizes(x: Ints, updates: Ints, dims: dict[str, Ints]) -> Ints:
-    """Window sizes along each axis of the operand, from the shape of the updates."""
-    axes = dict(zip(window_axes(len(x), dims), dims["offset_dims"], strict=False))
-
-    def size(axis: int) -> int:
-        if axes.get(axis, len(updates)) < len(updates):
-            return updates[axes[axis]]
-        return min(1, x[axis]) if axis in dims["operand_batching_dims"] else 1
-
-    return tuple(map(size, range(len(x))))
-
-
 def _scatter_type(
     x: Aval, indices: Aval, updates: Aval, *, kind: str, mode: str, **dims: Ints
 ) -> tuple[Aval]:
@@ -157,39 +137,8 @@ def _scatter_type(
 def _scatter_numpy(
     xp: Any, x: Any, indices: Any, updates: Any, *, kind: str, mode: str, **dims: Ints
 ) -> tuple[Any]:
-    scatter_kind = _scatter_add if kind == "add" else _scatter_set
+    scatter_kind = scatter_add if kind == "add" else scatter_set
     return (scatter_kind(xp, x, updates, indices=indices, mode=mode, dims=dims),)
-
-
-def _scatter_set(xp: Any, x: Any, updates: Any, **where: Any) -> Any:
-    out, view, index, values = _places(xp, x, updates, **where)
-    view[index] = values  # of equal indices, the last one counts
-    return out
-
-
-@in_float32
-def _scatter_add(xp: Any, x: Any, updates: Any, **where: Any) -> Any:
-    out, view, index, values = _places(xp, x, updates, **where)
-    xp.add.at(view, index, values)
-    return out
-
-
-def _places(
-    xp: Any, x: Any, updates: Any, *, indices: Any, mode: str, dims: dict[str, Ints]
-) -> tuple[Any, Any, tuple[Any, ...], Any]:
-    """A copy of ``x``, a view of it, and the places in that view where each of the values goes."""
-    sizes = window_sizes(x.shape, updates.shape, dims)
-    windows = locate(xp, x.shape, indices, sizes, dims, clip=mode == "clip")
-    out = xp.array(x, copy=True, order="C")
-    view = out[None].transpose(windows.order)
-    values = updates.transpose(windows.to_windows)
-    index = windows.index
-    if windows.inside is not None and not windows.inside.all():
-        places = values.shape[: len(windows.inside.shape)]
-        inside = xp.broadcast_to(windows.inside, places)
-        index = tuple(xp.broadcast_to(i, places)[inside] for i in index)
-        values = values[inside]
-    return out, view, index, values
 
 
 def _scatter_jvp(

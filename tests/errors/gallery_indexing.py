@@ -5,8 +5,7 @@ from __future__ import annotations
 import fnx
 import fnx.numpy as np
 from fnx import lax
-from fnx.errors import FnxTypeError, FnxValueError
-from fnx.numpy.indexing import FnxIndexError
+from fnx.errors import FnxIndexError, FnxTypeError, FnxValueError
 from tests.errors.mistake import mistake
 
 

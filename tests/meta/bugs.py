@@ -471,7 +471,8 @@ BUGS = (
         "if needed.isdisjoint(instr.results):",
     ),
     Bug(
-        "batch", "lanes come in reverse order", _CALLBACK,
+        "batch", "lanes come in reverse order",
+        "fnx/control/effects/user_callback.py",
         "for lane in range(self.size):", "for lane in reversed(range(self.size)):",
     ),
     Bug(

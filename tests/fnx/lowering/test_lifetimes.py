@@ -6,7 +6,7 @@ import pytest
 
 import fnx
 import fnx.numpy as fnp
-from fnx.control.effects.callback import UserCallback
+from fnx.control.effects.user_callback import UserCallback
 from fnx.core.ir import Jaxpr
 from fnx.lowering.compiled import Compiled
 from fnx_xla_lite.backends.cpu.engine import Library

@@ -7,144 +7,75 @@ backends) looks things up here. Names and attributes are StableHLO's
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
-
-import numpy as np
 
 from fnx_xla_lite.errors import UnsupportedOpError, VerifyError
 from fnx_xla_lite.hlo import indexing, numerics, shapes, shapes_indexing, structural
-from fnx_xla_lite.hlo.dtypes import FLOATS, INTS, SIGNED, highest, lowest, to_numpy
+from fnx_xla_lite.hlo.dtypes import FLOATS, INTS, SIGNED, highest, lowest
 from fnx_xla_lite.hlo.ir import Instruction
-from fnx_xla_lite.hlo.shapes import ShapeRule, Site, Types
-
-Meaning = Callable[..., Any]
-BOOL = frozenset({"i1"})
-NUMBERS = FLOATS | INTS
-ANY = NUMBERS | BOOL
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpDef:
-    """What is known of one operation.
-
-    Attributes:
-        name: StableHLO's name without its dialect.
-        dialect: ``stablehlo``, ``chlo``, ``func`` or ``fnx``.
-        arity: number of operands, or None if it varies.
-        infer: shape rule, ``Site -> result types``.
-        attributes: names of the attributes that must be present.
-        optional: attributes that may be left out, with their defaults.
-        regions: number of regions, or None if it varies.
-        numpy: meaning of a region-free operation: ``(instruction, *arrays) -> array``; None for
-        those with regions. elementwise: one scalar operation per element; operands are shaped as
-        the result or (for the predicate of
-            ``select`` and the bounds of ``clamp``) have rank 0.
-        commutative: ``f(x, y) == f(y, x)``.
-        associative: ``f(f(x, y), z) == f(x, f(y, z))`` up to rounding, so it may be the body of a
-        reduction. identity: the element ``e`` of a type with ``f(e, x) == x``, if there is one.
-        flops: arithmetic cost of one element, in additions. transcendental: whether it is evaluated
-        by a polynomial or a library.
-    """
-
-    name: str
-    arity: int | None
-    infer: ShapeRule
-    dialect: str = "stablehlo"
-    attributes: tuple[str, ...] = ()
-    optional: Mapping[str, Any] = field(default_factory=dict)
-    regions: int | None = 0
-    numpy: Meaning | None = None
-    elementwise: bool = False
-    commutative: bool = False
-    associative: bool = False
-    identity: Callable[[str], np.generic] | None = None
-    flops: int = 0
-    transcendental: bool = False
-
-
-def _scalar_meaning(name: str) -> Meaning:
-    function = numerics.SCALAR[name]
-    return lambda _, *arrays: function(*arrays)
-
-
-def _scalar(name: str, arity: int, kinds: frozenset[str], flops: int, **facts: Any) -> OpDef:
-    """An elementwise operation whose operands and result have one type."""
-    facts.setdefault("infer", shapes.same(kinds))
-    if "numpy" not in facts:
-        facts["numpy"] = _scalar_meaning(name)
-    return OpDef(name=name, arity=arity, flops=flops, elementwise=True, **facts)
-
-
-def _function(name: str, flops: int, dialect: str = "stablehlo", arity: int = 1) -> OpDef:
-    """A transcendental function of floats."""
-    return _scalar(name, arity, FLOATS, flops, dialect=dialect, transcendental=True)
-
-
-def _monoid(name: str, kinds: frozenset[str], identity: Callable[[str], np.generic]) -> OpDef:
-    """A commutative, associative binary operation."""
-    facts = {"commutative": True, "associative": True, "identity": identity}
-    return _scalar(name, 2, kinds, 1, **facts)
-
-
-def _number(value: int) -> Callable[[str], np.generic]:
-    return lambda dtype: to_numpy(dtype).type(value)
-
-
-def _all_ones(dtype: str) -> np.generic:
-    return np.True_ if dtype == "i1" else np.invert(to_numpy(dtype).type(0))
-
+from fnx_xla_lite.hlo.op_rows import (
+    ANY,
+    BOOL,
+    NUMBERS,
+    OpDef,
+    all_ones,
+    function_row,
+    monoid_row,
+    number,
+    scalar_row,
+    structural_row,
+)
+from fnx_xla_lite.hlo.shapes import Site, Types
 
 _UNARY = (
-    _scalar("abs", 1, FLOATS | SIGNED, 1),
-    _scalar("negate", 1, NUMBERS, 1),
-    _scalar("sign", 1, FLOATS | SIGNED, 2),
-    _scalar("not", 1, INTS | BOOL, 1),
-    _scalar("popcnt", 1, INTS, 4),
-    _scalar("count_leading_zeros", 1, INTS, 4),
-    _scalar("is_finite", 1, FLOATS, 1, infer=shapes.is_finite),
-    _scalar("ceil", 1, FLOATS, 1),
-    _scalar("floor", 1, FLOATS, 1),
-    _scalar("round_nearest_afz", 1, FLOATS, 3),
-    _scalar("round_nearest_even", 1, FLOATS, 1),
-    _scalar("sqrt", 1, FLOATS, 6),
-    _scalar("rsqrt", 1, FLOATS, 8),
-    _scalar("square", 1, NUMBERS, 1, dialect="chlo"),
-    _function("cbrt", 20),
-    _function("cosine", 20),
-    _function("exponential", 12),
-    _function("exponential_minus_one", 20),
-    _function("log", 15),
-    _function("log_plus_one", 20),
-    _function("logistic", 16),
-    _function("sine", 20),
-    _function("tan", 30),
-    _function("tanh", 16),
-    *(_function(name, 20, "chlo") for name in ("acos", "asin", "atan", "sinh", "cosh")),
-    *(_function(name, 25, "chlo") for name in ("acosh", "asinh", "atanh")),
-    *(_function(name, 25, "chlo") for name in ("erf", "erfc", "erf_inv")),
-    *(_function(name, 60, "chlo") for name in ("lgamma", "digamma")),
+    scalar_row("abs", 1, FLOATS | SIGNED, 1),
+    scalar_row("negate", 1, NUMBERS, 1),
+    scalar_row("sign", 1, FLOATS | SIGNED, 2),
+    scalar_row("not", 1, INTS | BOOL, 1),
+    scalar_row("popcnt", 1, INTS, 4),
+    scalar_row("count_leading_zeros", 1, INTS, 4),
+    scalar_row("is_finite", 1, FLOATS, 1, infer=shapes.is_finite),
+    scalar_row("ceil", 1, FLOATS, 1),
+    scalar_row("floor", 1, FLOATS, 1),
+    scalar_row("round_nearest_afz", 1, FLOATS, 3),
+    scalar_row("round_nearest_even", 1, FLOATS, 1),
+    scalar_row("sqrt", 1, FLOATS, 6),
+    scalar_row("rsqrt", 1, FLOATS, 8),
+    scalar_row("square", 1, NUMBERS, 1, dialect="chlo"),
+    function_row("cbrt", 20),
+    function_row("cosine", 20),
+    function_row("exponential", 12),
+    function_row("exponential_minus_one", 20),
+    function_row("log", 15),
+    function_row("log_plus_one", 20),
+    function_row("logistic", 16),
+    function_row("sine", 20),
+    function_row("tan", 30),
+    function_row("tanh", 16),
+    *(function_row(name, 20, "chlo") for name in ("acos", "asin", "atan", "sinh", "cosh")),
+    *(function_row(name, 25, "chlo") for name in ("acosh", "asinh", "atanh")),
+    *(function_row(name, 25, "chlo") for name in ("erf", "erfc", "erf_inv")),
+    *(function_row(name, 60, "chlo") for name in ("lgamma", "digamma")),
 )
 _BINARY = (
-    _monoid("add", ANY, _number(0)),  # float identity is -0.0 in truth: 0.0 + -0.0 == 0.0
-    _monoid("multiply", ANY, _number(1)),
-    _monoid("maximum", ANY, lowest),
-    _monoid("minimum", ANY, highest),
-    _monoid("and", INTS | BOOL, _all_ones),
-    _monoid("or", INTS | BOOL, _number(0)),
-    _monoid("xor", INTS | BOOL, _number(0)),
-    _scalar("subtract", 2, NUMBERS, 1),
-    _scalar("divide", 2, NUMBERS, 5),
-    _scalar("remainder", 2, NUMBERS, 10),
-    _scalar("power", 2, NUMBERS, 40, transcendental=True),
-    _function("atan2", 30, arity=2),
-    _scalar("shift_left", 2, INTS, 1),
-    _scalar("shift_right_arithmetic", 2, INTS, 1),
-    _scalar("shift_right_logical", 2, INTS, 1),
+    monoid_row("add", ANY, number(0)),  # float identity is -0.0 in truth: 0.0 + -0.0 == 0.0
+    monoid_row("multiply", ANY, number(1)),
+    monoid_row("maximum", ANY, lowest),
+    monoid_row("minimum", ANY, highest),
+    monoid_row("and", INTS | BOOL, all_ones),
+    monoid_row("or", INTS | BOOL, number(0)),
+    monoid_row("xor", INTS | BOOL, number(0)),
+    scalar_row("subtract", 2, NUMBERS, 1),
+    scalar_row("divide", 2, NUMBERS, 5),
+    scalar_row("remainder", 2, NUMBERS, 10),
+    scalar_row("power", 2, NUMBERS, 40, transcendental=True),
+    function_row("atan2", 30, arity=2),
+    scalar_row("shift_left", 2, INTS, 1),
+    scalar_row("shift_right_arithmetic", 2, INTS, 1),
+    scalar_row("shift_right_logical", 2, INTS, 1),
 )
 _MIXED = (
-    _scalar(
+    scalar_row(
         "compare",
         2,
         ANY,
@@ -154,26 +85,13 @@ _MIXED = (
         optional={"compare_type": None},
         numpy=lambda i, x, y: numerics.compare(x, y, i.attributes["comparison_direction"]),
     ),
-    _scalar("select", 3, ANY, 1, infer=shapes.select),
-    _scalar("clamp", 3, NUMBERS, 2, infer=shapes.clamp),
-    _scalar("convert", 1, ANY, 1, infer=shapes.convert, numpy=structural.convert),
-    _scalar(
+    scalar_row("select", 3, ANY, 1, infer=shapes.select),
+    scalar_row("clamp", 3, NUMBERS, 2, infer=shapes.clamp),
+    scalar_row("convert", 1, ANY, 1, infer=shapes.convert, numpy=structural.convert),
+    scalar_row(
         "bitcast_convert", 1, ANY, 0, infer=shapes.bitcast_convert, numpy=structural.bitcast_convert
     ),
 )
-
-
-def _structural(
-    name: str, arity: int | None, infer: ShapeRule, attributes: str, numpy: Meaning, **more: Any
-) -> OpDef:
-    return OpDef(
-        name=name,
-        arity=arity,
-        infer=infer,
-        attributes=tuple(attributes.split()),
-        numpy=numpy,
-        **more,
-    )
 
 
 _DOT_AXES = (
@@ -192,26 +110,26 @@ _SCATTER_DEFAULTS = {
     "unique_indices": False,
 }
 _STRUCTURAL = (
-    _structural("constant", 0, shapes.constant, "value", structural.constant),
-    _structural("iota", 0, shapes.iota, "iota_dimension", structural.iota),
-    _structural(
+    structural_row("constant", 0, shapes.constant, "value", structural.constant),
+    structural_row("iota", 0, shapes.iota, "iota_dimension", structural.iota),
+    structural_row(
         "broadcast_in_dim",
         1,
         shapes.broadcast_in_dim,
         "broadcast_dimensions",
         structural.broadcast_in_dim,
     ),
-    _structural("reshape", 1, shapes.reshape, "", structural.reshape),
-    _structural("transpose", 1, shapes.transpose, "permutation", structural.transpose),
-    _structural("reverse", 1, shapes.reverse, "dimensions", structural.reverse),
-    _structural(
+    structural_row("reshape", 1, shapes.reshape, "", structural.reshape),
+    structural_row("transpose", 1, shapes.transpose, "permutation", structural.transpose),
+    structural_row("reverse", 1, shapes.reverse, "dimensions", structural.reverse),
+    structural_row(
         "slice", 1, shapes.slice_, "start_indices limit_indices strides", structural.slice_
     ),
-    _structural("concatenate", None, shapes.concatenate, "dimension", structural.concatenate),
-    _structural(
+    structural_row("concatenate", None, shapes.concatenate, "dimension", structural.concatenate),
+    structural_row(
         "pad", 2, shapes.pad, "edge_padding_low edge_padding_high interior_padding", structural.pad
     ),
-    _structural(
+    structural_row(
         "dot_general",
         2,
         shapes.dot_general,
@@ -219,17 +137,17 @@ _STRUCTURAL = (
         structural.dot_general,
         optional={"precision_config": None},
     ),
-    _structural(
+    structural_row(
         "dynamic_slice", None, shapes_indexing.dynamic_slice, "slice_sizes", indexing.dynamic_slice
     ),
-    _structural(
+    structural_row(
         "dynamic_update_slice",
         None,
         shapes_indexing.dynamic_update_slice,
         "",
         indexing.dynamic_update_slice,
     ),
-    _structural(
+    structural_row(
         "gather",
         2,
         shapes_indexing.gather,
@@ -237,7 +155,9 @@ _STRUCTURAL = (
         indexing.gather,
         optional=_GATHER_DEFAULTS,
     ),
-    _structural("optimization_barrier", None, shapes.identity, "", structural.optimization_barrier),
+    structural_row(
+        "optimization_barrier", None, shapes.identity, "", structural.optimization_barrier
+    ),
 )
 _WITH_REGIONS = (
     OpDef(

@@ -9,15 +9,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from typing import Any
 
 from fnx_xla_lite.errors import UnsupportedOpError, VerifyError
 from fnx_xla_lite.hlo.ir import Computation, Function, HloModule, Instruction, TensorType, Value
 from fnx_xla_lite.hlo.opset import OPS, infer
 from fnx_xla_lite.hlo.shapes import CALLBACK, Site
 from fnx_xla_lite.hlo.text_attributes import (
-    as_plain,
-    has_floats,
     parse_attribute,
     parse_dictionary,
     parse_string,
@@ -25,6 +22,7 @@ from fnx_xla_lite.hlo.text_attributes import (
     parse_type,
     skip_value,
 )
+from fnx_xla_lite.hlo.text_canonical import canonical
 from fnx_xla_lite.hlo.text_reader import Reader, Scope, Statement
 from fnx_xla_lite.hlo.text_syntax import SYNTAX, op_name, read_generic, read_pretty
 
@@ -260,7 +258,7 @@ class _Parser:
         if statement.op == "identity":
             self._bind(labels, statement.operands, scope)
             return None
-        attributes = _canonical(statement.op, statement.attributes, statement.operands)
+        attributes = canonical(statement.op, statement.attributes, statement.operands)
         row = OPS[statement.op]
         missing = [key for key in row.attributes if key not in attributes]
         if missing or (row.arity is not None and len(operand_types) != row.arity):
@@ -302,40 +300,3 @@ class _Parser:
         statement.op = _TARGETS.get(target, "identity")
         statement.operands = self._reader.operands(scope)
         self._reader.state_types(statement)
-
-
-def _canonical(op: str, raw: dict[str, Any], operands: tuple[Value, ...]) -> dict[str, Any]:
-    """Our attributes from MLIR's.
-
-    Structs opened, integer arrays as tuples, defaults filled in, the unknown dropped.
-    """
-    opened: dict[str, Any] = {}
-    for key, value in raw.items():
-        opened.update(value if isinstance(value, dict) else {key: value})
-    if op == "fusion":
-        return opened
-    row = OPS[op]
-    result = dict(row.optional)
-    result.update(_defaults(op, operands))
-    for key in (*row.attributes, *row.optional):
-        value = opened.get(key)
-        if value is None:
-            continue
-        result[key] = value if key == "value" else as_plain(value)
-        if key != "value" and has_floats(result[key]):
-            raise VerifyError(f"{op}: attribute {key} must hold whole numbers, got {value}")
-    return result
-
-
-def _defaults(op: str, operands: tuple[Value, ...]) -> dict[str, Any]:
-    """What StableHLO lets a text leave out."""
-    if op in ("gather", "scatter"):
-        keys = [key for key in OPS[op].attributes if key not in ("slice_sizes", "index_vector_dim")]
-        return dict.fromkeys(keys, ()) | {"index_vector_dim": 0}
-    if op == "dot_general":
-        return dict.fromkeys(OPS[op].attributes, ())
-    if op == "reduce_window" and operands:
-        rank = operands[0].type.rank
-        ones = dict.fromkeys(("window_strides", "base_dilations", "window_dilations"), (1,) * rank)
-        return ones | {"padding": ((0, 0),) * rank}
-    return {}

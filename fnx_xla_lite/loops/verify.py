@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from fnx_xla_lite.errors import VerifyError
-from fnx_xla_lite.loops.affine import Interval, add, interval, scale
+from fnx_xla_lite.loops.affine import Interval
 from fnx_xla_lite.loops.independence import find_race
 from fnx_xla_lite.loops.ir import (
     Affine,
@@ -43,6 +43,7 @@ from fnx_xla_lite.loops.ir import (
     Store,
     Update,
 )
+from fnx_xla_lite.loops.reach import bounded, guarded
 
 UPDATE_OPS = frozenset({"add", "multiply", "maximum", "minimum", "and", "or", "xor"})
 
@@ -238,9 +239,9 @@ class _Checker:
         """Interval of an affine index, using bounds and guards."""
         for name, _ in index.terms:
             self.require(name in scope.ranges, f"loop variable {name} is not in scope")
-        found = _bounded(index, scope.ranges, scope.bounds)
-        for candidate in _guarded(index, scope.guards):
-            low, high = _bounded(candidate[0], scope.ranges, scope.bounds)
+        found = bounded(index, scope.ranges, scope.bounds)
+        for candidate in guarded(index, scope.guards):
+            low, high = bounded(candidate[0], scope.ranges, scope.bounds)
             found = max(found[0], low + candidate[1]), min(found[1], high + candidate[2])
         return found
 
@@ -292,36 +293,3 @@ def _loops(body: tuple[Stmt, ...]) -> Iterator[Loop]:
         if isinstance(stmt, Loop):
             yield stmt
             yield from _loops(stmt.body)
-
-
-def _bounded(index: Affine, ranges: dict[str, Interval], bounds: dict[str, Affine]) -> Interval:
-    """Interval of ``index``; a variable with a bound also takes ``bound - 1`` at most."""
-    low, high = interval(index, ranges)
-    for name, coefficient in index.terms:
-        if name not in bounds:
-            continue
-        # coefficient * name ranges between 0 and coefficient * (bound - 1).
-        rest = add(index, Affine(((name, -coefficient),)))
-        last = add(rest, scale(add(bounds[name], Affine((), -1)), coefficient))
-        outer = {v: b for v, b in bounds.items() if v != name}
-        least, most = _bounded(rest, ranges, outer), _bounded(last, ranges, outer)
-        low, high = max(low, min(least[0], most[0])), min(high, max(least[1], most[1]))
-    return low, high
-
-
-def _guarded(
-    index: Affine, guards: tuple[tuple[Affine, int, int], ...]
-) -> Iterator[tuple[Affine, int, int]]:
-    """``index`` less a multiple of the guards' indices, and the range of that multiple."""
-    low = high = 0
-    for guard, lower, upper in guards:
-        if lower >= upper or not guard.terms:
-            continue  # nothing inside is ever read, or the guard says nothing of variables
-        name, coefficient = guard.terms[-1]
-        factor, odd = divmod(dict(index.terms).get(name, 0), coefficient)
-        if not factor or odd:
-            continue
-        index = add(index, scale(guard, -factor))
-        reach = factor * lower, factor * (upper - 1)
-        low, high = low + min(reach), high + max(reach)
-        yield index, low, high

@@ -9,10 +9,13 @@ _MASKS = "fnx/transforms/masks.py"
 _ARITHMETIC, _LAYOUT = "fnx/ops/arithmetic.py", "fnx/ops/layout.py"
 _SLICING, _INDEXING = "fnx/ops/slicing.py", "fnx/ops/indexing.py"
 _CONTRACTION, _COMPARISON = "fnx/ops/contraction.py", "fnx/ops/comparison.py"
-_ALGEBRAIC, _RESHAPES = "fnx_xla_lite/passes/algebraic.py", "fnx_xla_lite/passes/reshapes.py"
+_RESHAPES = "fnx_xla_lite/passes/reshapes.py"
+_IDENTITIES = "fnx_xla_lite/passes/identities/arithmetic.py"
+_LOGIC = "fnx_xla_lite/passes/identities/logic.py"
 _COLLECTIVES = "fnx/ops/collectives.py"
 _CALLBACK = "fnx/control/effects/callback.py"
 _EMIT_LOOPS = "fnx_xla_lite/backends/cpu/emit_loops.py"
+_ACCUMULATORS = "fnx_xla_lite/backends/cpu/emit_accumulators.py"
 _EMIT_MEMORY = "fnx_xla_lite/backends/cpu/emit_memory.py"
 _CPU_SCALAR = "fnx_xla_lite/backends/cpu/scalar.py"
 
@@ -307,24 +310,24 @@ BUGS = (
         "return instr.op, tuple(operands), types, (), regions",
     ),
     Bug(
-        "pass", "x - x = 0 for floats too, with NaN", _ALGEBRAIC,
-        "    if _is_zero(right, 1.0):  # x - 0.0 = x",
-        "    if x is y:\n        return _zeros(context, instr)\n"
-        "    if _is_zero(right, 1.0):  # x - 0.0 = x", ("sub",),
+        "pass", "x - x = 0 for floats too, with NaN", _IDENTITIES,
+        "    if is_zero(right, 1.0):  # x - 0.0 = x",
+        "    if x is y:\n        return zeros(context, instr)\n"
+        "    if is_zero(right, 1.0):  # x - 0.0 = x", ("sub",),
     ),
     Bug(
-        "pass", "not (x < y) = (x >= y) for floats too, with NaN", _ALGEBRAIC,
+        "pass", "not (x < y) = (x >= y) for floats too, with NaN", _LOGIC,
         "table = _OPPOSITE if is_float(x.type.dtype) else _OPPOSITE_ORDER",
         "table = _OPPOSITE_ORDER", ("not",),
     ),
     Bug(
-        "pass", "not p ? x : y keeps its order", _ALGEBRAIC,
+        "pass", "not p ? x : y keeps its order", _LOGIC,
         "context.builder.select(inverted.operands[0], y, x)",
         "context.builder.select(inverted.operands[0], x, y)", ("select",),
     ),
     Bug(
-        "pass", "0.0 - y = -y, also for y = 0.0", _ALGEBRAIC,
-        "    if _is_zero(left, -1.0):  # -0.0 - y = -y",
+        "pass", "0.0 - y = -y, also for y = 0.0", _IDENTITIES,
+        "    if is_zero(left, -1.0):  # -0.0 - y = -y",
         "    if left == 0 and left is not None:  # -0.0 - y = -y", ("sub",),
     ),
     Bug(
@@ -409,17 +412,17 @@ BUGS = (
         ("sin",),
     ),
     Bug(
-        "cpu", "the last combination of lanes is left out", _EMIT_LOOPS,
+        "cpu", "the last combination of lanes is left out", _ACCUMULATORS,
         "    while count > 1:\n        count //= 2", "    while count > 2:\n        count //= 2",
         ("reduce_sum",),
     ),
     Bug(
-        "cpu", "lanes behind the end enter a reduction", _EMIT_LOOPS,
+        "cpu", "lanes behind the end enter a reduction", _ACCUMULATORS,
         "value = builder.select(vector.mask, value, neutral)", "pass",
         ("reduce_prod", "reduce_max"),
     ),
     Bug(
-        "cpu", "a reduction forgets its start value", _EMIT_LOOPS,
+        "cpu", "a reduction forgets its start value", _ACCUMULATORS,
         "scope.builder, op, [scope.values[name], total], [dtype, dtype], dtype",
         "scope.builder, op, [total, total], [dtype, dtype], dtype", ("reduce_prod", "reduce_sum"),
     ),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from llvmlite import ir
 
-from fnx_xla_lite.backends.cpu.emit_facts import variables
 from fnx_xla_lite.backends.cpu.emit_memory import emit_load, lane_numbers
 from fnx_xla_lite.backends.cpu.emit_scope import Scope
 from fnx_xla_lite.backends.cpu.emit_types import (
@@ -20,6 +19,7 @@ from fnx_xla_lite.backends.cpu.emit_types import (
     splat,
     vector_of,
 )
+from fnx_xla_lite.backends.cpu.emit_walk import variables
 from fnx_xla_lite.backends.cpu.math_division import divide_lanes, prepare_divisor
 from fnx_xla_lite.backends.cpu.scalar import emit_scalar
 from fnx_xla_lite.hlo.dtypes import is_float

@@ -9,6 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from fnx_xla_lite.backends.cpu.emit_walk import (
+    buffers_of,
+    flattened,
+    statements,
+    values_of,
+    variables,
+)
 from fnx_xla_lite.backends.cpu.target import Target
 from fnx_xla_lite.hlo.dtypes import itemsize
 from fnx_xla_lite.loops import ir as loops
@@ -47,25 +54,6 @@ class Effects:
 
 _NOTHING = Effects(frozenset(), frozenset(), frozenset())
 _NO_READS = Reads(frozenset(), False)
-
-
-def variables(index: loops.Affine) -> frozenset[str]:
-    """The loop variables of an affine index."""
-    return frozenset(name for name, _ in index.terms)
-
-
-def flattened(shape: tuple[int, ...], indices: tuple[loops.Index, ...]) -> loops.Affine:
-    """The affine part of a row-major position; what a Dynamic index reads from data is left out."""
-    assert len(shape) == len(indices), (shape, indices)
-    terms: dict[str, int] = {}
-    offset, stride = 0, 1
-    for extent, index in zip(reversed(shape), reversed(indices), strict=True):
-        affine = index if isinstance(index, loops.Affine) else index.plus
-        offset += stride * affine.offset
-        for name, coefficient in affine.terms:
-            terms[name] = terms.get(name, 0) + stride * coefficient
-        stride *= extent
-    return loops.Affine(tuple(sorted((n, c) for n, c in terms.items() if c)), offset)
 
 
 class Facts:
@@ -152,14 +140,14 @@ class Facts:
                 yield from self.vector_updates(inner)
             return
         lanes = self.lanes(statement)
-        own = {s.name for s in _statements(statement.body) if isinstance(s, loops.Init)}
-        for inner in _statements(statement.body):
+        own = {s.name for s in statements(statement.body) if isinstance(s, loops.Init)}
+        for inner in statements(statement.body):
             if lanes and isinstance(inner, loops.Update) and inner.name not in own:
                 yield inner.name, inner.op, lanes
 
     def maskable(self, loop: loops.Loop) -> bool:
         """Whether the target has masked loads and stores for everything that ``loop`` touches."""
-        sizes = {itemsize(self.buffers[name].dtype) for name in _buffers(loop.body)}
+        sizes = {itemsize(self.buffers[name].dtype) for name in buffers_of(loop.body)}
         return sizes <= self.target.masked_bytes
 
     def lanes(self, loop: loops.Loop) -> int:
@@ -175,8 +163,8 @@ class Facts:
 
     def _weigh(self, loop: loops.Loop) -> _Weight:
         weight = _Weight(self, loop.var)
-        for statement in _statements(loop.body):
-            for expr in _expressions(statement):
+        for statement in statements(loop.body):
+            for expr in values_of(statement):
                 weight.add(expr)
             if isinstance(statement, loops.Store):
                 weight.see_memory(statement.buffer, statement.indices)
@@ -263,59 +251,3 @@ def _fitting(loop: loops.Loop, unit: int, room: int) -> int:
 def _joined(parts: list[Reads], more: frozenset[str] = frozenset()) -> Reads:
     names = more.union(*(part.names for part in parts))
     return Reads(names, any(part.has_load for part in parts))
-
-
-def _statements(body: tuple[loops.Stmt, ...]) -> Iterator[loops.Stmt]:
-    for statement in body:
-        if isinstance(statement, loops.Loop):
-            yield from _statements(statement.body)
-        yield statement
-
-
-def _buffers(body: tuple[loops.Stmt, ...]) -> Iterator[str]:
-    """The buffers that statements load from or store to."""
-    for statement in _statements(body):
-        if isinstance(statement, loops.Store):
-            yield statement.buffer
-            yield from _loaded_by_indices(statement.indices)
-        for expr in _expressions(statement):
-            yield from _loaded(expr)
-
-
-def expressions(body: tuple[loops.Stmt, ...]) -> Iterator[loops.Expr]:
-    """The values that statements compute, those of inner loops included."""
-    for statement in _statements(body):
-        yield from _expressions(statement)
-
-
-def loads_of(expr: loops.Expr) -> Iterator[loops.Load]:
-    """The loads inside an expression, without those that indices or guards depend on."""
-    if isinstance(expr, loops.Load):
-        yield expr
-    elif isinstance(expr, loops.Apply):
-        for arg in expr.args:
-            yield from loads_of(arg)
-
-
-def _loaded(expr: loops.Expr) -> Iterator[str]:
-    match expr:
-        case loops.Load(buffer=buffer, indices=indices):
-            yield buffer
-            yield from _loaded_by_indices(indices)
-        case loops.Apply(args=args):
-            for arg in args:
-                yield from _loaded(arg)
-        case loops.Guard(inside=inside, outside=outside):
-            yield from _loaded(inside)
-            yield from _loaded(outside)
-
-
-def _loaded_by_indices(indices: tuple[loops.Index, ...]) -> Iterator[str]:
-    for index in indices:
-        if isinstance(index, loops.Dynamic):
-            yield from _loaded(index.value)
-
-
-def _expressions(statement: loops.Stmt) -> Iterator[loops.Expr]:
-    if isinstance(statement, loops.Let | loops.Init | loops.Update | loops.Store):
-        yield statement.value

@@ -1,41 +1,31 @@
 """Statements: loops, named values, accumulators and stores, as LLVM control flow in SSA form.
 
 A vector loop becomes a main loop of full vectors and a tail of masked lanes (of single elements
-where the target has no masked memory). Accumulators from outside of a vector loop are kept as one
-partial result per lane, through outer serial loops too, and combined at the end in a fixed tree:
-lane j with lane j + half, then quarter, and so on. Loops run at least once where they are entered,
-so the test stands at the end.
+where the target has no masked memory). Loops run at least once where they are entered, so the test
+stands at the end.
 """
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from llvmlite import ir
 
-from fnx_xla_lite.backends.cpu.emit_expr import apply, emit_expr
-from fnx_xla_lite.backends.cpu.emit_extremum import OPS as EXTREMA
-from fnx_xla_lite.backends.cpu.emit_extremum import extend, finish, is_partial, start
-from fnx_xla_lite.backends.cpu.emit_facts import variables
+from fnx_xla_lite.backends.cpu.emit_accumulators import (
+    Key,
+    carried,
+    emit_init,
+    emit_update,
+    partial_results,
+    set_carried,
+)
+from fnx_xla_lite.backends.cpu.emit_expr import emit_expr
 from fnx_xla_lite.backends.cpu.emit_memory import emit_store, lane_numbers
 from fnx_xla_lite.backends.cpu.emit_prefetch import emit_prefetches
-from fnx_xla_lite.backends.cpu.emit_scope import Accumulator, Lanes, Scope
-from fnx_xla_lite.backends.cpu.emit_types import (
-    I1,
-    I32,
-    I64,
-    constant_of,
-    register_dtype,
-    register_type,
-    splat,
-    vector_of,
-)
-from fnx_xla_lite.hlo.dtypes import highest, lowest
+from fnx_xla_lite.backends.cpu.emit_scope import Lanes, Scope
+from fnx_xla_lite.backends.cpu.emit_types import I1, I32, I64, splat, vector_of
+from fnx_xla_lite.backends.cpu.emit_walk import variables
 from fnx_xla_lite.loops import ir as loops
-
-Key = str | tuple[str, int]  # an accumulator, or its partial results in so many lanes
 
 
 def emit_body(scope: Scope, body: tuple[loops.Stmt, ...]) -> None:
@@ -47,9 +37,9 @@ def emit_body(scope: Scope, body: tuple[loops.Stmt, ...]) -> None:
                 reads = scope.facts.reads(value)
                 scope.level_of[name] = scope.home(reads.names, may_fault=reads.has_load)
             case loops.Init():
-                _emit_init(scope, statement)
+                emit_init(scope, statement)
             case loops.Update():
-                _emit_update(scope, statement)
+                emit_update(scope, statement)
             case loops.Store(value=value):
                 emit_store(scope, statement, emit_expr(scope, value), emit_expr)
             case loops.Loop():
@@ -58,57 +48,11 @@ def emit_body(scope: Scope, body: tuple[loops.Stmt, ...]) -> None:
                 raise AssertionError(statement)
 
 
-def _emit_init(scope: Scope, init: loops.Init) -> None:
-    value, vector = emit_expr(scope, init.value), scope.vector
-    if vector is not None:
-        value = splat(scope.builder, value, vector.count)
-    scope.bind(init.name, value)
-    scope.accumulators[init.name] = Accumulator(init.dtype, scope.current)
-
-
-def _emit_update(scope: Scope, update: loops.Update) -> None:
-    accumulator, vector = scope.accumulators[update.name], scope.vector
-    value, dtype = emit_expr(scope, update.value), accumulator.dtype
-    builder = scope.builder
-    if vector is None or accumulator.level >= vector.level:
-        scope.values[update.name] = apply(
-            builder, update.op, [scope.values[update.name], value], [dtype, dtype], dtype
-        )
-        return
-    value = splat(builder, value, vector.count)
-    if vector.mask is not None:
-        neutral = identity(update.op, dtype, vector.count)
-        value = builder.select(vector.mask, value, neutral)
-    key = (update.name, vector.count)
-    if is_partial(scope.partials[key]):
-        scope.partials[key] = extend(builder, update.op, scope.partials[key], value)
-        return
-    scope.partials[key] = apply(
-        builder, update.op, [scope.partials[key], value], [dtype, dtype], dtype
-    )
-
-
-def identity(op: str, dtype: str, lanes: int = 0) -> ir.Constant:
-    """The number that ``op`` leaves the other operand unchanged with."""
-    number: float | int
-    if op == "add":
-        number = -0.0 if register_dtype(dtype) in ("f32", "f64") else 0
-    else:
-        number = {
-            "multiply": lambda: 1, "or": lambda: 0, "xor": lambda: 0,
-            "and": lambda: 1 if dtype == "i1" else -1,
-            "maximum": lambda: lowest(dtype).item(), "minimum": lambda: highest(dtype).item(),
-        }[op]()  # fmt: skip
-    if op == "and" and dtype.startswith("ui"):
-        number = highest(dtype).item()
-    return constant_of(dtype, number, lanes)
-
-
 def _emit_loop(scope: Scope, loop: loops.Loop) -> None:
     if loop.extent == 0:
         return
     scope.extents[loop.var] = loop.extent
-    with _partial_results(scope, loop):
+    with partial_results(scope, loop):
         if loop.kind == "vector" and scope.facts.lanes(loop):
             _emit_vector_loop(scope, loop)
         elif loop.bound is None:
@@ -117,49 +61,6 @@ def _emit_loop(scope: Scope, loop: loops.Loop) -> None:
             stop = _stop(scope, loop)
             some = scope.builder.icmp_signed(">", stop, _number(0))
             _when(scope, some, loop, lambda: iterate(scope, loop, _number(0), stop))
-
-
-@contextmanager
-def _partial_results(scope: Scope, loop: loops.Loop) -> Iterator[None]:
-    """Around the outermost loop that updates an accumulator by lanes: one partial result a lane."""
-    effects, opened = scope.facts.effects(loop), []
-    for name, op, lanes in scope.facts.vector_updates(loop):
-        known = scope.accumulators.get(name)
-        if known is None or (name, lanes) in scope.partials or scope.vector is not None:
-            continue
-        if name in effects.reads and loop.kind != "vector":
-            continue  # its value is looked at in between: combine after every vector loop
-        is_extremum = op in EXTREMA and register_dtype(known.dtype) in ("f32", "f64")
-        scope.partials[name, lanes] = (
-            start(op, register_type(known.dtype, lanes), masks=scope.facts.target.mask_registers)
-            if is_extremum
-            else identity(op, known.dtype, lanes)
-        )
-        opened.append((name, op, lanes))
-    yield
-    for name, op, lanes in opened:
-        dtype, value = scope.accumulators[name].dtype, scope.partials.pop((name, lanes))
-        combine = finish if is_partial(value) else functools.partial(_combined, dtype=dtype)
-        total = combine(scope.builder, op, value)
-        scope.values[name] = apply(
-            scope.builder, op, [scope.values[name], total], [dtype, dtype], dtype
-        )
-
-
-def _combined(builder: ir.IRBuilder, op: str, value: ir.Value, *, dtype: str) -> ir.Value:
-    """All lanes combined: lane j with lane j + half, until one is left."""
-    count = value.type.count
-    while count > 1:
-        count //= 2
-        halves = [
-            builder.shuffle_vector(
-                value, ir.Constant(value.type, ir.Undefined),
-                ir.Constant(vector_of(I32, count), list(range(first, first + count))),
-            )
-            for first in (0, count)
-        ]  # fmt: skip
-        value = apply(builder, op, halves, [dtype, dtype], dtype)
-    return builder.extract_element(value, ir.Constant(I32, 0))
 
 
 def iterate(
@@ -182,10 +83,10 @@ def iterate(
     head = outer.append_basic_block(loop.var)
     builder = ir.IRBuilder(head)
     index = builder.phi(I64)
-    before = _carried(scope, loop)
+    before = carried(scope, loop)
     with scope.opened(builder):
         phis = {key: builder.phi(value.type) for key, value in before.items()}
-        _set_carried(scope, phis)
+        set_carried(scope, phis)
         _enter(scope, loop, index, lanes, mask)
         following = builder.add(index, ir.Constant(I64, step))
         again = builder.icmp_signed("<", following, stop)
@@ -193,7 +94,7 @@ def iterate(
         builder.cbranch(again, head, after)
     index.add_incoming(start, outer.block)
     index.add_incoming(following, latch)
-    for key, value in _carried(scope, loop).items():
+    for key, value in carried(scope, loop).items():
         phis[key].add_incoming(before[key], outer.block)
         phis[key].add_incoming(value, latch)
     outer.branch(head)
@@ -213,27 +114,9 @@ def _enter(
         emit_body(scope, loop.body)
 
 
-def _carried(scope: Scope, statement: loops.Loop) -> dict[Key, ir.Value]:
-    """The present values of the accumulators from outside that ``statement`` updates."""
-    updates = scope.facts.effects(statement).updates
-    values: dict[Key, ir.Value] = {
-        name: scope.values[name] for name in sorted(updates) if name in scope.accumulators
-    }
-    values.update({key: v for key, v in scope.partials.items() if key[0] in updates})
-    return values
-
-
-def _set_carried(scope: Scope, values: dict[Key, ir.Value]) -> None:
-    for key, value in values.items():
-        if isinstance(key, str):
-            scope.values[key] = value
-        else:
-            scope.partials[key] = value
-
-
 def _when(scope: Scope, condition: ir.Value, loop: loops.Loop, emit: Callable[[], None]) -> None:
     """``if condition: emit()``, with the accumulators of ``loop`` joined afterwards."""
-    outer, before = scope.builder, _carried(scope, loop)
+    outer, before = scope.builder, carried(scope, loop)
     block = outer.append_basic_block("then")
     inner = ir.IRBuilder(block)
     with scope.opened(inner, guarded=True):
@@ -244,11 +127,11 @@ def _when(scope: Scope, condition: ir.Value, loop: loops.Loop, emit: Callable[[]
     inner.branch(after)
     outer.position_at_end(after)
     joined: dict[Key, ir.Value] = {}
-    for key, value in _carried(scope, loop).items():
+    for key, value in carried(scope, loop).items():
         joined[key] = outer.phi(value.type)
         joined[key].add_incoming(before[key], skipped)
         joined[key].add_incoming(value, taken)
-    _set_carried(scope, joined)
+    set_carried(scope, joined)
 
 
 def _number(value: int) -> ir.Constant:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from llvmlite import ir
 
-from fnx_xla_lite.backends.cpu.emit_facts import flattened
 from fnx_xla_lite.backends.cpu.emit_scope import Scope
 from fnx_xla_lite.backends.cpu.emit_types import (
     I1,
@@ -26,6 +25,7 @@ from fnx_xla_lite.backends.cpu.emit_types import (
     to_memory,
     vector_of,
 )
+from fnx_xla_lite.backends.cpu.emit_walk import flattened
 from fnx_xla_lite.hlo.dtypes import is_signed, itemsize
 from fnx_xla_lite.loops import ir as loops
 

@@ -8,9 +8,10 @@ the row after the last one needs no test.
 
 from __future__ import annotations
 
-from fnx_xla_lite.backends.cpu.emit_facts import Facts, expressions, flattened, loads_of
+from fnx_xla_lite.backends.cpu.emit_facts import Facts
 from fnx_xla_lite.backends.cpu.emit_memory import prefetch
 from fnx_xla_lite.backends.cpu.emit_scope import Scope
+from fnx_xla_lite.backends.cpu.emit_walk import expressions, flattened, loads_of
 from fnx_xla_lite.hlo.dtypes import itemsize
 from fnx_xla_lite.loops import ir as loops
 

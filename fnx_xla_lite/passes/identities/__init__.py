@@ -1,0 +1,1 @@
+"""Identities: the rules of the pass `algebraic`; each carries its equation."""

@@ -4,8 +4,9 @@
                              [--python jax=PATH ...]
 
 Each framework lives in its own process; a round times one framework after the other, so that a
-noisy neighbour hits all of them. The ratio is the median over rounds of fnx / peer, and the best
-peer is the one with the smallest median; below 1 fnx is faster.
+noisy neighbour hits all of them, begins with another one each time, and lets a framework's threads
+fall asleep before the next one's turn. The ratio is the median over rounds of fnx / peer, and the
+best peer is the one with the smallest median; below 1 fnx is faster.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ CASES = (
     "gradient of the scan",
 )  # fmt: skip
 THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "FNX_NUM_THREADS")
+SETTLING = 0.2  # seconds in which the last framework's threads stop spinning for more work
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -101,8 +103,10 @@ def measure_case(
     """Seconds of a call, for every framework that has the case, round by round."""
     has = [name for name, worker in workers.items() if worker.ask(prepare=case).get("has")]
     times: dict[str, list[float]] = {name: [] for name in has}
-    for _ in range(rounds):
-        for name in has:
+    for number in range(rounds):
+        turn = number % max(1, len(has))
+        for name in has[turn:] + has[:turn]:
+            time.sleep(SETTLING)
             answer = workers[name].ask(time=case, seconds=seconds, clock=clock)
             times[name].append(answer.get("seconds", float("nan")))
     for name in has:

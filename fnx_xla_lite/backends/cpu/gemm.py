@@ -4,10 +4,10 @@ The path of data: ``gemm_problem`` (strides), ``gemm_blocking`` (sizes), ``gemm_
 ``gemm_micro`` and ``gemm_dot`` (register tiles), ``gemm_macro`` and ``gemm_tile`` (loops),
 ``gemm_epilogue`` (what is stored). The emitted function is ``void(ptr buffers, ptr scratch, i64
 begin, i64 end)``: ``buffers[i]`` is the address of ``kernel.parameters[i]``; ``scratch`` is private
-to the calling thread, 64-byte aligned, of ``MatmulCode.scratch_bytes`` bytes, and needs no
-contents. Tasks write disjoint outputs, so any partition of ``range(tasks)`` over threads gives the
-same bytes; a thread should take one contiguous range, as packed operands are kept from one task to
-the next.
+to the calling thread, 64-byte aligned, of ``MatmulCode.scratch_bytes`` bytes; its first 16 bytes
+are all ones as a job begins (nothing is packed), the rest needs no contents. Tasks write disjoint
+outputs, so any partition of ``range(tasks)`` over threads and calls gives the same bytes; a thread
+had best take neighbours, as packed operands are kept from one task to the next.
 """
 
 from __future__ import annotations

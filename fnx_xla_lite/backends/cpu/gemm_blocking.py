@@ -25,8 +25,9 @@ THIN_DEPTH = 64  # the same where a large right operand is read once, in place: 
 WIDEST = 16  # panels of a strip, of the usual tile's width
 L1_PERIOD = 4096  # bytes after which addresses share a set of the L1 cache
 FIGHTING_ROWS = 8  # rows of a tile that do not fit into one set of it beside all else
+HEAD_BYTES = 64  # at the beginning of scratch: which block and strip lie packed there
 SMALL = 64**3  # multiply-adds up to which nothing is packed that can be read in place
-MIN_TASKS = 16  # output blocks to hand to threads, where the product is worth sharing
+MIN_TASKS = 32  # output blocks to hand to threads, where the product is worth sharing
 DOT_ROWS = 4  # most rows of a product whose vectors run along k
 MAX_ROWS = 24  # of a register tile
 USUAL = {32: (13, 2), 16: (6, 2)}  # register tile (rows, vectors) by number of registers
@@ -57,6 +58,7 @@ class Plan:
     blocks: int
     strips: int
     tasks: int
+    block_offset: int
     tile_offset: int
     strip_offset: int
     scratch_bytes: int
@@ -86,11 +88,9 @@ def plan(problem: Problem, target: Target) -> Plan:
     one_block = kc >= problem.k
     # Sums of several k blocks wait in memory: one register tile, or all tiles of the task.
     tile = rows * columns if one_block else _round_up(mc, rows) * _round_up(nc, columns)
-    tile_offset = (
-        _round_up(_round_up(mc, rows) * kc * item + lanes * (rows + 1) * item, 64)
-        if pack_lhs
-        else 0
-    )
+    block_offset = HEAD_BYTES if pack_lhs or pack_rhs else 0
+    block = _round_up(mc, rows) * kc * item + lanes * (rows + 1) * item if pack_lhs else 0
+    tile_offset = block_offset + _round_up(block, 64)
     strip_offset = tile_offset + (0 if one_block else _round_up(tile * item, 64))
     strip = (
         _round_up(nc, columns) * strip_depth * item + lanes * (columns + 1) * item
@@ -100,7 +100,7 @@ def plan(problem: Problem, target: Target) -> Plan:
     return Plan(
         dot, dtype, lanes, rows, vectors, mc, nc, kc, pack_lhs, pack_rhs, strip_depth,
         blocks, strips,
-        blocks * strips * _product(problem.batch), tile_offset, strip_offset,
+        blocks * strips * _product(problem.batch), block_offset, tile_offset, strip_offset,
         _round_up(strip_offset + strip, 64),
     )  # fmt: skip
 

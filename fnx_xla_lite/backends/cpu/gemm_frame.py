@@ -43,8 +43,8 @@ class Task:
     lhs: ir.Value
     rhs: ir.Value
     target: ir.Value | None
-    new_block: ir.Value
-    new_strip: ir.Value
+    new_block: ir.Value | None
+    new_strip: ir.Value | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Macro loops: output tasks [begin, end) of one product -> blocks of k, packing, register tiles.
 
 Loop order after Goto and van de Geijn (2008). Packed operands are kept from one task to the next
-where the next one reads the same.
+where the next one reads the same, also from one call to the next of the same thread and job: the
+head of scratch says what is packed, and is set to "nothing" as a job begins (``gemm``).
 """
 
 from __future__ import annotations
@@ -17,20 +18,20 @@ from fnx_xla_lite.backends.cpu.gemm_problem import Operand
 from fnx_xla_lite.backends.cpu.gemm_tile import emit_tiles
 from fnx_xla_lite.backends.cpu.gemm_types import BOOL, INT64, STORAGE, int64
 
+BLOCK_MEMO, STRIP_MEMO = 0, 1  # words of scratch's head
+
 
 def emit_tasks(frame: Frame, begin: ir.Value, end: ir.Value) -> None:
     """``for task in range(begin, end)``."""
     builder, plan = frame.builder, frame.plan
-    packed_strip = _remembered(builder, "packed.strip")
-    packed_block = _remembered(builder, "packed.block")
     with counted(builder, begin, end, name="task") as number:
         group, block = _divide(builder, number, plan.blocks)
         batch, strip = _divide(builder, group, plan.strips)
         same_block = total(builder, scaled(builder, batch, plan.blocks), block)
         task = _task(
             frame, (batch, strip, block),
-            new_block=_changed(builder, packed_block, same_block),
-            new_strip=_changed(builder, packed_strip, group),
+            new_block=_changed(frame, BLOCK_MEMO, same_block) if plan.pack_lhs else None,
+            new_strip=_changed(frame, STRIP_MEMO, group) if plan.pack_rhs else None,
         )  # fmt: skip
         _emit_steps(frame, task)
 
@@ -41,14 +42,10 @@ def _divide(builder: ir.IRBuilder, value: ir.Value, by: int) -> tuple[ir.Value, 
     return builder.udiv(value, int64(by)), builder.urem(value, int64(by))
 
 
-def _remembered(builder: ir.IRBuilder, name: str) -> ir.Value:
-    slot = builder.alloca(INT64, name=name)
-    builder.store(int64(-1), slot)
-    return slot
-
-
-def _changed(builder: ir.IRBuilder, slot: ir.Value, now: ir.Value) -> ir.Value:
-    """Whether ``now`` differs from what ``slot`` remembers; it remembers ``now`` from here on."""
+def _changed(frame: Frame, memo: int, now: ir.Value) -> ir.Value:
+    """Whether ``now`` differs from what a word of scratch's head holds; it holds ``now`` then."""
+    builder = frame.builder
+    slot = element(builder, frame.scratch, INT64, memo)
     changed = builder.icmp_signed("!=", builder.load(slot, typ=INT64), now)
     builder.store(now, slot)
     return changed
@@ -58,8 +55,8 @@ def _task(
     frame: Frame,
     place: tuple[ir.Value, ir.Value, ir.Value],
     *,
-    new_block: ir.Value,
-    new_strip: ir.Value,
+    new_block: ir.Value | None,
+    new_strip: ir.Value | None,
 ) -> Task:
     builder, problem, plan = frame.builder, frame.problem, frame.plan
     batch, strip, block = place
@@ -106,7 +103,10 @@ def _step(frame: Frame, k: ir.Value, depth: ir.Value, last: ir.Value) -> Step:
         strip = element(builder, frame.scratch, ir.IntType(8), plan.strip_offset)
         if plan.strip_depth > plan.kc:
             strip = element(builder, strip, scalar, scaled(builder, k, plan.nc))
-    return Step(k, depth, frame.scratch if plan.pack_lhs else None, strip, last)
+    block = None
+    if plan.pack_lhs:
+        block = element(builder, frame.scratch, ir.IntType(8), plan.block_offset)
+    return Step(k, depth, block, strip, last)
 
 
 def _emit_packing(frame: Frame, task: Task, step: Step) -> None:

@@ -27,7 +27,6 @@ ENTRY, CONSTANTS, PARALLEL_FOR, SCRATCH = (
 )
 CALLBACKS, CALL_BACK = "fnx_callbacks", "fnx_call_back"
 _WORTH_A_THREAD = 20_000.0  # estimated nanoseconds; waking a thread takes some microseconds
-_PIECES = 4
 _LEAST_KERNELS = (
     3  # in one module: LLVM's fixed cost per module is that of compiling a small kernel
 )
@@ -217,8 +216,7 @@ def _emit_launch(entry: _Entry, launch: programs.Launch) -> None:
             scratch = _call(entry, SCRATCH, POINTER, [ir.Constant(I64, code.scratch_bytes)])
         builder.call(task, [slots, scratch, ir.Constant(I64, 0), tasks])
         return
-    pieces = 1 if code.contiguous else _PIECES
-    numbers = [ir.Constant(I64, n) for n in (grain, pieces, code.scratch_bytes)]
+    numbers = [ir.Constant(I64, n) for n in (grain, code.pieces, code.scratch_bytes)]
     _call(entry, PARALLEL_FOR, ir.VoidType(), [task, slots, tasks, *numbers])
 
 

@@ -84,7 +84,8 @@ define void @fnx_initialize() {
   ret void
 }
 
-; Memory of the calling thread: at least that many bytes, 64-byte aligned, kept for the next call. Its size stands before it.
+; Memory of the calling thread for a job: at least that many bytes, 64-byte aligned, kept for the next call. Its size stands
+; before it. Its first 16 bytes are all ones: the job has left nothing there yet (matrix products note what they have packed).
 define ptr @fnx_scratch(i64 %bytes) {
 entry:
   %none = icmp eq i64 %bytes, 0
@@ -102,11 +103,12 @@ measure:
   %enough = icmp uge i64 %size, %bytes
   br i1 %enough, label %keep, label %grow
 keep:
+  call void @forget(ptr %old)
   ret ptr %old
 grow:
   %place = alloca ptr
   call void @free_scratch(ptr %old)
-  %whole = add i64 %bytes, 64
+  %whole = add i64 %bytes, 80
   %failed = call i32 @posix_memalign(ptr %place, i64 64, i64 %whole)
   %bad = icmp ne i32 %failed, 0
   br i1 %bad, label %out_of_memory, label %remember
@@ -118,7 +120,13 @@ remember:
   store i64 %bytes, ptr %block
   %memory = getelementptr i8, ptr %block, i64 64
   %set = call i32 @pthread_setspecific(i64 %key, ptr %memory)
+  call void @forget(ptr %memory)
   ret ptr %memory
+}
+
+define internal void @forget(ptr %memory) {
+  store <2 x i64> <i64 -1, i64 -1>, ptr %memory, align 16
+  ret void
 }
 
 define internal void @free_scratch(ptr %memory) {

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from llvmlite import ir
 
+import fnx_xla_lite
 from fnx_xla_lite.backends.cpu import gemm_blocking, target
 from fnx_xla_lite.backends.cpu.gemm import MatmulCode, emit_matmul
 from fnx_xla_lite.backends.cpu.gemm_problem import problem_of
@@ -126,14 +127,19 @@ class Compiled:
         self.address = self.keep.get_function_address(self.code.function.name)
 
     def __call__(
-        self, arrays: list[np.ndarray], ranges: list[tuple[int, int]] | None = None
+        self,
+        arrays: list[np.ndarray],
+        ranges: list[tuple[int, int]] | None = None,
+        one_job: bool = False,
     ) -> None:
+        """Run ranges of tasks: each a job of its own, or all of them one thread's share of one."""
         word, pointer = ctypes.c_int64, ctypes.c_void_p
         function = ctypes.CFUNCTYPE(None, pointer, pointer, word, word)(self.address)
         buffers = (pointer * len(arrays))(*(array.ctypes.data for array in arrays))
-        for begin, end in ranges or [(0, self.code.tasks)]:
-            # Fresh garbage every time: scratch promises nothing.
-            scratch = np.full(self.code.scratch_bytes + 128, 0xFF, np.uint8)
+        for number, (begin, end) in enumerate(ranges or [(0, self.code.tasks)]):
+            # Fresh garbage for every job: all ones, as the head must be as a job begins.
+            if number == 0 or not one_job:
+                scratch = np.full(self.code.scratch_bytes + 128, 0xFF, np.uint8)
             start = scratch.ctypes.data + -scratch.ctypes.data % 64
             function(ctypes.addressof(buffers), start, begin, end)
             used = start - scratch.ctypes.data + self.code.scratch_bytes
@@ -306,6 +312,41 @@ def test_any_partition_of_the_tasks_gives_the_same_bytes(case):
         again = np.full_like(whole, 5)
         product([a, b, again], list(itertools.pairwise(cuts))[::-1])
         assert again.tobytes() == whole.tobytes()
+
+
+@pytest.mark.parametrize("case", [
+    Case(700, 300, 96, lhs="T"), Case(60, 1500, 1024), Case(70, 90, 80, batch=(5,), lhs="T"),
+    Case(300, 300, 3000),
+], ids=str)  # fmt: skip
+def test_a_thread_may_take_tasks_of_one_job_piece_by_piece_and_in_any_order(case):
+    """What is packed is kept between calls, and packed anew where another task wants another."""
+    product = Compiled(case)
+    a, b, whole = operands(case)
+    product([a, b, whole])
+    ranges = [(task, task + 1) for task in range(product.code.tasks)]
+    for order in (ranges, ranges[::-1], ranges[::2] + ranges[1::2]):
+        again = np.full_like(whole, 5)
+        product([a, b, again], order, one_job=True)
+        assert again.tobytes() == whole.tobytes()
+
+
+def test_products_of_several_jobs_in_a_row_share_nothing():
+    """The second product of a program packs its own operands, in memory that the first has used."""
+    rng = np.random.default_rng(3)
+    a, b, c, d = (rng.standard_normal((300, 320)).astype(np.float32) for _ in range(4))
+    text = """
+    func.func public @main(%a: tensor<300x320xf32>, %b: tensor<300x320xf32>,
+        %c: tensor<300x320xf32>, %d: tensor<300x320xf32>)
+        -> (tensor<320x320xf32>, tensor<320x320xf32>) {
+      %0 = stablehlo.dot_general %a, %b, contracting_dims = [0] x [0]
+        : (tensor<300x320xf32>, tensor<300x320xf32>) -> tensor<320x320xf32>
+      %1 = stablehlo.dot_general %c, %d, contracting_dims = [0] x [0]
+        : (tensor<300x320xf32>, tensor<300x320xf32>) -> tensor<320x320xf32>
+      return %0, %1 : tensor<320x320xf32>, tensor<320x320xf32>
+    }"""
+    first, second = fnx_xla_lite.compile(text)(a, b, c, d)
+    np.testing.assert_allclose(first, a.T @ b, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(second, c.T @ d, rtol=1e-4, atol=1e-4)
 
 
 def test_large_products_have_tasks_for_many_threads():

@@ -19,10 +19,10 @@ LEFT_SHARE = 275 / 512  # of the second-level cache is for the left operand's bl
 WHOLE_BYTES = 1100 << 10  # of a left operand that is not cut, where that cache holds it
 STRIP_BYTES = 4 << 20  # of the right operand's packed strip over all of k, in the third level
 STRIP_SHARE = 4  # such strips fit into it
-PANEL_BYTES = 128 << 10  # of a panel of the right operand: k is cut into blocks beyond that
+PANEL_BYTES = 256 << 10  # of a panel of the right operand: k is cut into blocks beyond that
 DEEPEST = 2048  # longest block of k
 THIN_DEPTH = 64  # the same where a large right operand is read once, in place: pages kept open
-WIDEST = 16  # panels of a strip, of the usual tile's width
+WIDEST = 32  # vectors across a strip
 L1_PERIOD = 4096  # bytes after which addresses share a set of the L1 cache
 FIGHTING_ROWS = 8  # rows of a tile that do not fit into one set of it beside all else
 HEAD_BYTES = 64  # at the beginning of scratch: which block and strip lie packed there
@@ -30,7 +30,7 @@ SMALL = 64**3  # multiply-adds up to which nothing is packed that can be read in
 MIN_TASKS = 32  # output blocks to hand to threads, where the product is worth sharing
 DOT_ROWS = 4  # most rows of a product whose vectors run along k
 MAX_ROWS = 24  # of a register tile
-USUAL = {32: (13, 2), 16: (6, 2)}  # register tile (rows, vectors) by number of registers
+USUAL = {32: (6, 4), 16: (6, 2)}  # register tile (rows, vectors) by number of registers
 TASK_FLOPS = 1 << 19  # least work of a task
 
 
@@ -191,7 +191,7 @@ def _block_of_task(
     m, n, k = max(problem.m, 1), max(problem.n, 1), max(problem.k, 1)
     batch = max(1, _product(problem.batch))
     tasks = max(1, min(MIN_TASKS, 2 * batch * m * n * k // TASK_FLOPS))
-    widest = WIDEST * usual_columns(target, compute_dtype(problem.dtype))
+    widest = WIDEST * target.lanes(compute_dtype(problem.dtype))
     if kc >= k and m * k * item <= min(WHOLE_BYTES, target.caches.second):
         # The left operand stays as a whole; only strips of the right one change.
         nc = _share(n, _ceil(tasks, batch), columns, widest)

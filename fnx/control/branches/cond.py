@@ -23,6 +23,7 @@ from fnx.control.call import lower_eqns
 from fnx.control.is_known import is_known
 from fnx.control.loops.lanes import keep, of_running
 from fnx.control.loops.one_by_one import one_by_one
+from fnx.control.loops.stepwise import split_step
 from fnx.core.array import wrap_as
 from fnx.core.avals import Aval
 from fnx.core.dtypes import BOOL, INTS
@@ -169,6 +170,8 @@ def _jvp(
 
 
 def _split(primals: Values, tangents: Values, *, branches: Branches) -> tuple[Values, Values]:
+    if is_known(primals[0]):  # in a loop that runs step by step: the branch may have one of its own
+        return split_step(branches[int(primals[0])], primals[1:], tangents[1:])
     active = tuple([t is not None for t in tangents[1:]])
     parts = linearize_branches(branches, active)
     results = bind(cond_p, primals[0], *parts.consts, *primals[1:], branches=parts.forward)

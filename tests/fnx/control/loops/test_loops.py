@@ -94,6 +94,22 @@ def test_unbounded_loops_inside_of_loops_run_step_by_step_in_an_unjitted_gradien
     close(fnx.grad(fnx.grad(f))(x), 3 * (2 + 6 * x))
 
 
+def test_branches_in_a_loop_that_runs_step_by_step_may_have_unbounded_loops():
+    def power(x, n):
+        return lax.while_loop(lambda s: s[0] < n, lambda s: (s[0] + 1, s[1] * x), (0, 1.0))[1]
+
+    def f(x):  # x ** 2 + (1 + x) + x ** 4, each branch by its own step's index
+        def step(i, total):
+            return total + lax.cond(i == 1, lambda: 1 + x, lambda: power(x, i + 2))
+
+        return lax.fori_loop(0, 3, step, 0.0)
+
+    x = np.float64(1.5)
+    close(fnx.grad(f)(x), 2 * x + 1 + 4 * x**3)
+    close(fnx.grad(fnx.grad(f))(x), 2 + 12 * x**2)
+    close(fnx.vmap(fnx.jacfwd(f))(np.array([x, x])), 2 * x + 1 + 4 * x**3)
+
+
 def test_a_bound_that_is_exceeded_is_an_error_where_values_are_known_and_nan_elsewhere():
     f = lambda a: root(a, 2)
     with pytest.raises(ValueError, match=r"still holds after max_steps=2[\s\S]*test_loops\.py"):

@@ -192,6 +192,33 @@ def no_residuals():
 
 
 @mistake(
+    "A forward rule whose value has another shape than the function's",
+    DerivativeError,
+    at="fnx.grad(f)",
+    got="got f32[3]",
+    wanted="expected the value that the function returns, f32[]",
+    write="for example f(*primals)",
+)
+def forward_shape():
+    @fnx.custom_vjp
+    def f(x):
+        return np.sin(x).sum()
+
+    f.defvjp(lambda x: (np.sin(x), x), lambda x, ct: (np.cos(x) * ct,))
+    return fnx.grad(f)(np.ones(3))
+
+
+@forward_shape.mended
+def forward_shape():
+    @fnx.custom_vjp
+    def f(x):
+        return np.sin(x).sum()
+
+    f.defvjp(lambda x: (f(x), x), lambda x, ct: (np.cos(x) * ct,))
+    return fnx.grad(f)(np.ones(3))
+
+
+@mistake(
     "A backward rule that returns no tuple",
     DerivativeError,
     at="fnx.grad(f)",

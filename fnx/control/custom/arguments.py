@@ -13,6 +13,7 @@ from fnx.core.avals import Aval
 from fnx.core.eager import aval_of, is_value
 from fnx.core.flatten import FlatFunction, as_value, name_of, place_of
 from fnx.core.ir import Jaxpr
+from fnx.core.rehearsal import rehearse
 from fnx.core.sources import user_source
 from fnx.errors import DerivativeError, FnxTypeError
 from fnx.ops.conversion import convert
@@ -71,14 +72,51 @@ class Arguments:
         leaves, out_tree = tree.flatten(out)
         if self.function.out_tree is None:
             self.function.out_tree = out_tree
-        if self.function.out_tree != out_tree:
-            raise DerivativeError(
-                f"{what}: expected the function's structure {self.function.out_tree} for the "
-                f"value, got {out_tree}.",
-                source=user_source(),
-                hint="Return what the function returns first, for example f(*primals).",
-            )
+        _check_same_structure(what, self.function.out_tree, out_tree)
         return leaves
+
+    def set_value(self, what: str, out: Any, known: set[Any]) -> list[Any]:
+        """The same for a rule that returns the function's very value.
+
+        A function that did not run, as nothing is jitted, is rehearsed once for each signature.
+
+        Args:
+            what: begins the message.
+            out: what the rule returned for the function's value.
+            known: signatures that were found to be right; this one is added.
+
+        Raises:
+            DerivativeError: if the function returns something else.
+        """
+        has_run = self.function.out_tree is not None
+        leaves = self.set_result(what, out)
+        if has_run or not all(map(is_value, leaves)):
+            return leaves
+        out_tree = self.function.out_tree
+        ins, outs = (tuple(map(aval_of, xs)) for xs in (self.leaves, leaves))
+        signature = (self.function.in_tree, ins, tuple(map(_static, self.fixed)), out_tree, outs)
+        if signature not in known:
+            function = FlatFunction(self.function.f, self.function.in_tree)
+            expected = rehearse(function, ins)
+            if expected is not None:
+                _check_same_structure(what, function.out_tree, out_tree)
+                check_same_avals(what, expected, outs)
+            known.add(signature)
+        return leaves
+
+
+def _static(x: Any) -> Any:
+    """What a fixed argument is known by: nothing that keeps it alive."""
+    return repr(x) if isinstance(x, int | float | str | tuple | None) else id(x)
+
+
+def _check_same_structure(what: str, expected: tree.TreeDef | None, out_tree: tree.TreeDef) -> None:
+    if expected != out_tree:
+        raise DerivativeError(
+            f"{what}: expected the function's structure {expected} for the value, got {out_tree}.",
+            source=user_source(),
+            hint="Return what the function returns first, for example f(*primals).",
+        )
 
 
 def _positional(f: F, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
@@ -163,11 +201,20 @@ def check_same_results(what: str, body: Body, avals: Sequence[Aval]) -> None:
     """
     if not isinstance(body, Jaxpr):
         return
-    for number, (atom, aval) in enumerate(zip(body.outputs, avals, strict=True)):
-        if (atom.aval.shape, atom.aval.dtype) != (aval.shape, aval.dtype):
+    check_same_avals(what, [atom.aval for atom in body.outputs], avals)
+
+
+def check_same_avals(what: str, expected: Sequence[Aval], avals: Sequence[Aval]) -> None:
+    """Check the avals of a rule's value.
+
+    Raises:
+        DerivativeError: if shapes or dtypes differ.
+    """
+    for number, (own, aval) in enumerate(zip(expected, avals, strict=True)):
+        if (own.shape, own.dtype) != (aval.shape, aval.dtype):
             raise DerivativeError(
-                f"{what}: expected the value that the function returns, {atom.aval.strong()} "
-                f"for its leaf {number}, got {aval}.",
+                f"{what}: expected the value that the function returns, {own.strong()} "
+                f"for its leaf {number}, got {aval.strong()}.",
                 source=user_source(),
                 hint="Return what the function returns first, for example f(*primals).",
             )

@@ -61,6 +61,7 @@ class custom_jvp:
         self.fun = fun
         self.nondiff_argnums = tuple(nondiff_argnums)
         self.rule: F | None = None
+        self._known: set[Any] = set()  # signatures whose rule gives what the function gives
 
     def defjvp(self, rule: F) -> F:
         """Set the rule: ``rule(primals, tangents) -> (out, out_tangent)``, linear in tangents."""
@@ -91,13 +92,13 @@ class custom_jvp:
                 f"custom_jvp: {name} has no rule yet.", source=user_source(), hint=hint
             )
         arguments = Arguments(self.fun, self.nondiff_argnums, args, kwargs)
-        rule = functools.partial(_run_rule, self.rule, arguments)
+        rule = functools.partial(_run_rule, self.rule, arguments, self._known)
         outs = custom_jvp_call(arguments.function, rule, *arguments.leaves)
         return tree.unflatten(arguments.function.out_tree, outs)
 
 
 def _run_rule(
-    rule: F, arguments: Arguments, primals: Values, tangents: Values
+    rule: F, arguments: Arguments, known: set[Any], primals: Values, tangents: Values
 ) -> tuple[list[Any], list[Any]]:
     """The user's rule, on leaves."""
     what = f"custom_jvp: the rule {place_of(rule)}"
@@ -113,7 +114,7 @@ def _run_rule(
             source=user_source(),
             hint="Write return f(*primals), tangent.",
         )
-    outs = arguments.set_result(what, pair[0])
+    outs = arguments.set_value(what, pair[0], known)
     assert arguments.function.out_tree is not None
     avals = [aval_of(y) for y in outs]
     return outs, checked_leaves(f"{what}, the tangent", pair[1], arguments.function.out_tree, avals)

@@ -50,6 +50,7 @@ class custom_vjp:
         self.nondiff_argnums = tuple(nondiff_argnums)
         self.fwd: F | None = None
         self.bwd: F | None = None
+        self._known: set[Any] = set()  # signatures whose rule gives what the function gives
 
     def defvjp(self, fwd: F, bwd: F) -> None:
         """Set the rule.
@@ -72,12 +73,14 @@ class custom_vjp:
             )
         arguments = Arguments(self.fun, self.nondiff_argnums, args, kwargs)
         saving = Arguments(self.fwd, self.nondiff_argnums, args, kwargs)
-        forward = functools.partial(_run_forward, saving.function, self.bwd, arguments)
+        forward = functools.partial(_run_forward, saving.function, self.bwd, arguments, self._known)
         outs = custom_vjp_call(arguments.function, forward, *arguments.leaves)
         return tree.unflatten(arguments.function.out_tree, outs)
 
 
-def _run_forward(fwd: FlatFunction, bwd: F, arguments: Arguments, *leaves: Any) -> Any:
+def _run_forward(
+    fwd: FlatFunction, bwd: F, arguments: Arguments, known: set[Any], *leaves: Any
+) -> Any:
     """The user's forward rule on leaves; with it the backward rule for these residuals."""
     what = f"custom_vjp: the forward rule {place_of(fwd.f)}"
     (chosen, _) = tree.unflatten(fwd.in_tree, leaves)
@@ -88,7 +91,7 @@ def _run_forward(fwd: FlatFunction, bwd: F, arguments: Arguments, *leaves: Any) 
             source=user_source(),
             hint="Write return f(x), x, where bwd needs x; None, if it needs nothing.",
         )
-    outs = arguments.set_result(what, pair[0])
+    outs = arguments.set_value(what, pair[0], known)
     residuals, residual_tree = tree.flatten(pair[1])
     avals = [aval_of(x) for x in leaves]
     out_tree = arguments.function.out_tree

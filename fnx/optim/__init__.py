@@ -19,6 +19,7 @@ from fnx.optim.scaling import ScaleByLearningRate as ScaleByLearningRate
 from fnx.optim.scaling import ScaleByRms as ScaleByRms
 from fnx.optim.schedules import Constant as Constant
 from fnx.optim.schedules import Cosine as Cosine
+from fnx.optim.schedules import Function as Function
 from fnx.optim.schedules import Linear as Linear
 from fnx.optim.schedules import Schedule as Schedule
 from fnx.optim.schedules import Step as Step

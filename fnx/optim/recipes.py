@@ -1,6 +1,6 @@
 """Recipes: the well-known optimisers, as chains of parts.
 
-A learning rate is a number or a schedule.
+A learning rate is a number, a schedule, or a function of the step count.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ from fnx.optim.scaling import ScaleByAdam, ScaleByLearningRate, ScaleByRms
 
 
 def sgd(learning_rate: Any, *, momentum: Any = None, nesterov: bool = False) -> Chain:
-    """Stochastic gradient descent, with (Nesterov) momentum if given."""
+    """Stochastic gradient descent, with (Nesterov) momentum if given.
+
+    The rate is a number, a schedule (`Cosine`, `Warmup`, ...), or a function of the step count.
+    """
     parts = () if momentum is None else (Momentum(momentum, nesterov),)
     return chain(*parts, ScaleByLearningRate(learning_rate))
 

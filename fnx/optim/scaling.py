@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import fnx.numpy as fnp
 from fnx import tree
 from fnx.optim.base import Optimizer, check_state, zeros_like_params
-from fnx.optim.schedules import as_schedule
+from fnx.optim.schedules import as_schedule, checked_rate
 
 
 class CountState(NamedTuple):
@@ -35,9 +35,12 @@ def _zero_count() -> Any:
 
 
 class ScaleByLearningRate(Optimizer):
-    """``-rate * grads``; the rate is a number or a schedule of the step count."""
+    """``-rate * grads``; the rate is a number, or a schedule or function of the step count."""
 
     rate: Any
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rate", checked_rate("learning rate", self.rate))
 
     def init(self, params: Any) -> CountState:
         """Count from zero."""

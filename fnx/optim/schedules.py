@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
 from typing import Any
 
 import fnx.numpy as fnp
 from fnx import tree
+from fnx.core.eager import is_value
+from fnx.core.sources import user_source
+from fnx.errors import FnxTypeError
 
 
 class Schedule:
@@ -19,11 +23,13 @@ class Schedule:
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         dataclasses.dataclass(frozen=True, eq=False)(cls)
-        names = tuple(f.name for f in dataclasses.fields(cls))
+        fields = dataclasses.fields(cls)
+        names = tuple(f.name for f in fields if "static" not in f.metadata)
+        fixed = tuple(f.name for f in fields if "static" in f.metadata)
         tree.register(
             cls,
-            lambda s: (tuple(getattr(s, n) for n in names), ()),
-            lambda _, values: _rebuild(cls, names, values),
+            lambda s: (tuple(getattr(s, n) for n in names), tuple(getattr(s, n) for n in fixed)),
+            lambda statics, values: _rebuild(cls, (*fixed, *names), (*statics, *values)),
         )
 
     def __call__(self, count: Any) -> Any:
@@ -45,6 +51,20 @@ class Constant(Schedule):
     def __call__(self, count: Any) -> Any:
         """``value``."""
         return self.value
+
+
+class Function(Schedule):
+    """``f(count)`` of a function of one's own, which has no parameters that could be trained.
+
+    >>> float(Function(lambda count: 0.5 / (1 + count))(1))
+    0.25
+    """
+
+    f: Callable[[Any], Any] = dataclasses.field(metadata={"static": True})
+
+    def __call__(self, count: Any) -> Any:
+        """``f(count)``."""
+        return self.f(count)
 
 
 class Cosine(Schedule):
@@ -94,6 +114,9 @@ class Warmup(Schedule):
     steps: Any
     then: Any
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "then", checked_rate("Warmup", self.then))
+
     def __call__(self, count: Any) -> Any:
         """The ramp before ``steps``, the schedule after."""
         count = _number(count)
@@ -105,6 +128,25 @@ class Warmup(Schedule):
 def as_schedule(value: Any) -> Schedule:
     """A schedule itself, or a constant one of a number."""
     return value if isinstance(value, Schedule) else Constant(value)
+
+
+def checked_rate(what: str, rate: Any) -> Any:
+    """A number or a schedule, as given; a schedule of a function.
+
+    Raises:
+        FnxTypeError: for anything else, and for a class in place of a schedule.
+    """
+    if isinstance(rate, Schedule) or is_value(rate):
+        return rate
+    if callable(rate) and not isinstance(rate, type):
+        return Function(rate)
+    got = f"the class {rate.__name__}" if isinstance(rate, type) else f"{rate!r:.60}"
+    raise FnxTypeError(
+        f"{what}: expected a number or a schedule of the step count, got {got}.",
+        source=user_source(),
+        hint="Write 1e-3, a schedule such as optim.Cosine(initial, steps), or a function of the\n"
+        "step count: optim.sgd(lambda step: 0.1 / (1 + step)).",
+    )
 
 
 def _number(count: Any) -> Any:

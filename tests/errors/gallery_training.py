@@ -51,6 +51,23 @@ def model_inputs():
 
 
 @mistake(
+    "A schedule that was not made",
+    FnxTypeError,
+    at="optim.sgd",
+    got="got the class Cosine",
+    wanted="expected a number or a schedule of the step count",
+    write="a schedule such as optim.Cosine(initial, steps), or a function",
+)
+def schedule_class():
+    return optim.sgd(optim.Cosine)
+
+
+@schedule_class.mended
+def schedule_class():
+    return optim.sgd(optim.Cosine(0.1, 1000))
+
+
+@mistake(
     "A layer without units",
     FnxValueError,
     at="nn.Dense",

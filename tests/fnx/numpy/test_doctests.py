@@ -12,6 +12,7 @@ MODULES = [f"fnx.numpy.{m.name}" for m in pkgutil.iter_modules(fnx.numpy.__path_
 MODULES += ["fnx.core.array", "fnx.core.dtypes", "fnx.random.keys", "fnx.lax"]
 MODULES += ["fnx.core.avals", "fnx.lax.collectives", "fnx.lowering.stages", "fnx.lowering.jit"]
 MODULES += [
+    "fnx.optim.schedules",
     "fnx.control.checkpoints.checkpoint",
     "fnx.control.custom.jvp",
     "fnx.control.custom.vmap",

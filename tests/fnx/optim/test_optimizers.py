@@ -11,6 +11,7 @@ import pytest
 import fnx
 import fnx.numpy as fnp
 from fnx import optim, tree
+from fnx.errors import FnxTypeError
 
 Update = Callable[[np.ndarray, np.ndarray, dict[str, Any], int], np.ndarray]
 
@@ -142,6 +143,31 @@ def test_schedules_pass_through_their_points(
         assert float(fnx.jit(lambda n: schedule(n))(fnp.asarray(count))) == pytest.approx(
             expected, abs=1e-6
         )
+
+
+@pytest.mark.parametrize("make", [optim.sgd, optim.adam, optim.adamw, optim.rmsprop])
+def test_a_rate_is_a_function_of_the_step_count(make: Any) -> None:
+    """It is no leaf, so that an optimiser stays an argument of compiled functions."""
+
+    def train(optimizer: Any) -> Any:
+        p = fnp.asarray([1.0, -2.0])
+        state = optimizer.init(p)
+        for _ in range(3):
+            updates, state = optimizer.update(p, state, p)
+            p = optim.apply_updates(p, updates)
+        return p
+
+    optimizer = make(lambda step: 0.5 - 0.125 * step)
+    same = train(make(optim.Linear(0.5, 0.0, 4)))
+    np.testing.assert_allclose(np.asarray(train(optimizer)), np.asarray(same), rtol=1e-6)
+    np.testing.assert_allclose(np.asarray(fnx.jit(train)(optimizer)), np.asarray(same), rtol=1e-6)
+
+
+@pytest.mark.parametrize("rate", [None, "fast", optim.Cosine, [0.1]])
+def test_what_is_no_rate_is_refused(rate: Any) -> None:
+    for make in (optim.sgd, lambda rate: optim.sgd(optim.Warmup(10, rate))):
+        with pytest.raises(FnxTypeError, match="expected a number or a schedule of the step count"):
+            make(rate)
 
 
 def test_clipping_takes_all_leaves_as_one_vector() -> None:

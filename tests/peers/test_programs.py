@@ -1,8 +1,8 @@
 """Random composed programs with control flow: fnx eager, jitted, differentiated, mapped = JAX.
 
-Every program runs eagerly, jitted, mapped and differentiated; of the five compositions, all in short runs, and in long
-ones each program takes another one. By hand: ``python -m tests.peers.test_programs 0 5000`` runs a
-range of seeds in that way and counts.
+Every program runs eagerly, jitted, mapped and differentiated; of the five compositions, all in
+short runs, and in long ones each program takes another one. By hand: ``python -m
+tests.peers.test_programs 0 5000`` runs a range of seeds in that way and counts.
 """
 
 from __future__ import annotations

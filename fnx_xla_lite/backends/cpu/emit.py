@@ -32,22 +32,17 @@ TASK = ir.FunctionType(ir.VoidType(), [POINTER, POINTER, I64, I64])
 _STACK_SCRATCH = (
     16 * 1024
 )  # bytes of scratch rows that go to the stack; larger ones use the thread's memory
-_PRODUCT_PIECES = 16
 
 
 @dataclass(frozen=True, slots=True)
 class KernelCode:
     """An emitted kernel: function name, tasks, scratch bytes per thread, time of a task.
-
-    ``pieces``: how finely a thread's tasks are shared out: what a piece costs, and how long others
-    wait for a slow thread's last one.
     """
 
     name: str
     tasks: int
     scratch_bytes: int
     nanoseconds: float
-    pieces: int = 4
 
 
 def emit_kernel(module: ir.Module, kernel: loops.Kernel, target: Target, name: str) -> KernelCode:
@@ -102,9 +97,7 @@ def _emit_product(
 
     code = emit_matmul(module, kernel, matmul, target, epilogue)
     each = product_nanoseconds(facts, matmul) / max(code.tasks, 1)
-    return KernelCode(
-        code.function.name, code.tasks, code.scratch_bytes, each, pieces=_PRODUCT_PIECES
-    )
+    return KernelCode(code.function.name, code.tasks, code.scratch_bytes, each)
 
 
 def parallel_prefix(

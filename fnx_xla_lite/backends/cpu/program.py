@@ -27,6 +27,7 @@ ENTRY, CONSTANTS, PARALLEL_FOR, SCRATCH = (
 )
 CALLBACKS, CALL_BACK = "fnx_callbacks", "fnx_call_back"
 _WORTH_A_THREAD = 20_000.0  # estimated nanoseconds; waking a thread takes some microseconds
+_PIECES = 16  # of a thread's tasks: the last one of a slow thread is what the others wait for
 _LEAST_KERNELS = (
     3  # in one module: LLVM's fixed cost per module is that of compiling a small kernel
 )
@@ -216,7 +217,7 @@ def _emit_launch(entry: _Entry, launch: programs.Launch) -> None:
             scratch = _call(entry, SCRATCH, POINTER, [ir.Constant(I64, code.scratch_bytes)])
         builder.call(task, [slots, scratch, ir.Constant(I64, 0), tasks])
         return
-    numbers = [ir.Constant(I64, n) for n in (grain, code.pieces, code.scratch_bytes)]
+    numbers = [ir.Constant(I64, n) for n in (grain, _PIECES, code.scratch_bytes)]
     _call(entry, PARALLEL_FOR, ir.VoidType(), [task, slots, tasks, *numbers])
 
 

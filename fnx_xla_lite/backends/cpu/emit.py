@@ -36,8 +36,7 @@ _STACK_SCRATCH = (
 
 @dataclass(frozen=True, slots=True)
 class KernelCode:
-    """An emitted kernel: function name, tasks, scratch bytes per thread, time of a task.
-    """
+    """An emitted kernel: function name, tasks, scratch bytes per thread, time of a task."""
 
     name: str
     tasks: int

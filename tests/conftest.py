@@ -5,6 +5,7 @@ FNX_TEST_PROFILE=deep draws far more and runs slow tests.
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import os
 import shutil
@@ -52,13 +53,26 @@ def update_golden(request: pytest.FixtureRequest) -> bool:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    has = lambda name: importlib.util.find_spec(name) is not None
     needs = {
-        "slow": (PROFILE == "deep", "slow: FNX_TEST_PROFILE=deep runs it"),
-        "gpu": (has("cupy"), "needs CuPy and a CUDA device"),
-        "peers": (has("jax"), "needs JAX and PyTorch: pip install '.[bench]'"),
+        "slow": (lambda: PROFILE == "deep", "slow: FNX_TEST_PROFILE=deep runs it"),
+        "gpu": (_has_device, "needs CuPy and a CUDA device"),
+        "peers": (lambda: _has("jax"), "needs JAX and PyTorch: pip install '.[bench]'"),
     }
     for item in items:
-        for marker, (met, reason) in needs.items():
-            if not met and item.get_closest_marker(marker):
+        for marker, (is_met, reason) in needs.items():
+            if item.get_closest_marker(marker) and not is_met():
                 item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def _has(name: str) -> bool:
+    return importlib.util.find_spec(name) is not None
+
+
+@functools.cache
+def _has_device() -> bool:
+    """Whether CuPy can be imported and sees a device."""
+    if not _has("cupy"):
+        return False
+    import cupy  # noqa: PLC0415  only where tests for a device are collected
+
+    return cupy.is_available()

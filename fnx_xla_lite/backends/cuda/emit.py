@@ -22,6 +22,7 @@ from fnx_xla_lite.backends.cuda.plan import (
 )
 from fnx_xla_lite.backends.cuda.scalar import (
     MEMORY_TYPES,
+    NARROW_FLOATS,
     REGISTER_TYPES,
     convert_text,
     neutral_text,
@@ -270,29 +271,36 @@ class _Emitter:
 
     def dot(self, product: Matmul) -> None:
         """``acc = sum over k of lhs * rhs`` for one element."""
-        dtype, (var, extent) = product.dtype, product.k
-        self.dtypes[product.acc] = dtype
-        acc = f"x_{product.acc}"
-        self.out.line(f"{REGISTER_TYPES[dtype]} {acc} = {neutral_text('add', dtype)};")
+        kind, (var, extent) = sum_dtype(product.dtype), product.k
+        self.dtypes[product.acc] = product.dtype
+        total = f"sum_{product.acc}"
+        self.out.line(f"{REGISTER_TYPES[kind]} {total} = {neutral_text('add', kind)};")
         with self.out.block(f"for (idx i_{var} = 0; i_{var} < {extent}; ++i_{var})"):
-            self.out.line(f"{acc} = {multiply_add(product, self.buffers, acc)};")
+            sides = [operand_text(x, kind, self.buffers) for x in (product.lhs, product.rhs)]
+            self.out.line(f"{total} = {product_text(kind, total, *sides)};")
+        self.out.line(accumulator_text(product, total))
 
 
-def multiply_add(product: Matmul, buffers: dict[str, Buffer], acc: str) -> str:
-    """``acc + lhs * rhs`` at the current indices."""
-    sides = [operand_text(load, product, buffers) for load in (product.lhs, product.rhs)]
-    return product_text(product.dtype, acc, *sides)
+def sum_dtype(dtype: str) -> str:
+    """What a product's sums are held in: narrow floats are summed in f32, and rounded once."""
+    return "f32" if dtype in NARROW_FLOATS else dtype
 
 
-def operand_text(load: Load, product: Matmul, buffers: dict[str, Buffer]) -> str:
-    """An operand in the accumulator's type."""
-    return convert_text(expression_text(load, buffers), load.dtype, product.dtype)
+def operand_text(load: Load, kind: str, buffers: dict[str, Buffer]) -> str:
+    """An operand in the sums' type."""
+    return convert_text(expression_text(load, buffers), load.dtype, kind)
 
 
 def product_text(dtype: str, acc: str, x: str, y: str) -> str:
     """``acc + x * y``."""
     pair = scalar_text("multiply", (x, y), (dtype, dtype), dtype)
     return scalar_text("add", (acc, pair), (dtype, dtype), dtype)
+
+
+def accumulator_text(product: Matmul, total: str) -> str:
+    """The definition of the product's value by its sum."""
+    value = convert_text(total, sum_dtype(product.dtype), product.dtype)
+    return f"const {REGISTER_TYPES[product.dtype]} x_{product.acc} = {value};"
 
 
 def _for(loop: Loop, start: str, step: str) -> str:

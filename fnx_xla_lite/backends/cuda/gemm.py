@@ -1,4 +1,4 @@
-"""GEMM: products that are whole kernels: tiled CUDA C with an epilogue; what cuBLAS can take.
+"""GEMM: products that are whole kernels: tiled CUDA C with an epilogue.
 
 A block of 16 x 16 threads computes a tile of 64 x 64 elements, four by four per thread; tiles of
 both operands go through shared memory, 16 steps of k at a time. Operands may have any affine
@@ -7,33 +7,26 @@ indices (transposes cost nothing but coalescing); the epilogue runs on the sums 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from fnx_xla_lite.backends.cuda.blas import flat_index, whole_product
 from fnx_xla_lite.backends.cuda.emit import (
     CudaKernel,
+    accumulator_text,
     emit_kernel,
     operand_text,
     product_text,
     signature,
+    sum_dtype,
 )
 from fnx_xla_lite.backends.cuda.emit_expr import element_text, expression_text
 from fnx_xla_lite.backends.cuda.plan import INT_LIMIT
 from fnx_xla_lite.backends.cuda.scalar import REGISTER_TYPES, neutral_text, store_text
 from fnx_xla_lite.backends.cuda.source import Source
-from fnx_xla_lite.loops.affine import add, scale
-from fnx_xla_lite.loops.ir import Affine, Buffer, Kernel, Let, Load, Matmul, Read, Store
+from fnx_xla_lite.loops.ir import Buffer, Kernel, Let, Load, Matmul
 
 TILE, STEP, SIDE = 64, 16, 16
 PER_THREAD = TILE // SIDE
 THREADS = SIDE * SIDE
 SMALL = 16  # products with a shorter m or n waste most of a tile
-
-
-def whole_product(kernel: Kernel) -> Matmul | None:
-    """The product that is all of a kernel, if there is one."""
-    if len(kernel.body) == 1 and isinstance(kernel.body[0], Matmul):
-        return kernel.body[0]
-    return None
 
 
 def emit(kernel: Kernel, name: str) -> CudaKernel:
@@ -61,7 +54,8 @@ def emit_product(kernel: Kernel, product: Matmul, name: str) -> CudaKernel:
 
 def _tile(out: Source, kernel: Kernel, product: Matmul, rows: int, columns: int) -> None:
     """One block's work."""
-    kind = REGISTER_TYPES[product.dtype]
+    dtype = sum_dtype(product.dtype)
+    kind = REGISTER_TYPES[dtype]
     buffers = {buffer.name: buffer for buffer in kernel.buffers}
     out.line(f"__shared__ {kind} lhs[{STEP}][{TILE + 1}], rhs[{STEP}][{TILE + 1}];")
     out.line(f"const idx first_n = blockIdx.x % {columns} * {TILE};")
@@ -71,7 +65,7 @@ def _tile(out: Source, kernel: Kernel, product: Matmul, rows: int, columns: int)
         out.line(f"const idx i_{var} = blockIdx.x / {stride} % {extent};")
         stride *= extent
     out.line(f"const int tx = threadIdx.x % {SIDE}, ty = threadIdx.x / {SIDE};")
-    zero = neutral_text("add", product.dtype)
+    zero = neutral_text("add", dtype)
     out.line(f"{kind} sums[{PER_THREAD}][{PER_THREAD}];")
     with out.block(f"for (int i = 0; i < {PER_THREAD * PER_THREAD}; ++i)"):
         out.line(f"sums[i / {PER_THREAD}][i % {PER_THREAD}] = {zero};")
@@ -103,15 +97,16 @@ def _fetch(
             out.line(f"const int r = e % {TILE}, c = e / {TILE};")
         out.line(f"const idx i_{var} = first_{'m' if name == 'lhs' else 'n'} + r;")
         out.line(f"const idx i_{k} = first_k + c;")
-        value = operand_text(load, product, buffers)
-        zero = neutral_text("add", product.dtype)
+        value = operand_text(load, sum_dtype(product.dtype), buffers)
+        zero = neutral_text("add", sum_dtype(product.dtype))
         inside = f"i_{var} < {extent} && i_{k} < {depth}"
         out.line(f"{name}[c][r] = {inside} ? {value} : {zero};")
 
 
 def _multiply(out: Source, product: Matmul) -> None:
     """The tiles in shared memory, multiplied into the sums."""
-    kind = REGISTER_TYPES[product.dtype]
+    dtype = sum_dtype(product.dtype)
+    kind = REGISTER_TYPES[dtype]
     with out.block(f"for (int c = 0; c < {STEP}; ++c)"):
         out.line(f"{kind} x[{PER_THREAD}], y[{PER_THREAD}];")
         with out.block(f"for (int i = 0; i < {PER_THREAD}; ++i)"):
@@ -119,9 +114,7 @@ def _multiply(out: Source, product: Matmul) -> None:
             out.line(f"y[i] = rhs[c][tx + {SIDE} * i];")
         with out.block(f"for (int i = 0; i < {PER_THREAD}; ++i)"):  # noqa: SIM117
             with out.block(f"for (int j = 0; j < {PER_THREAD}; ++j)"):
-                out.line(
-                    f"sums[i][j] = {product_text(product.dtype, 'sums[i][j]', 'x[i]', 'y[j]')};"
-                )
+                out.line(f"sums[i][j] = {product_text(dtype, 'sums[i][j]', 'x[i]', 'y[j]')};")
 
 
 def _epilogue(out: Source, product: Matmul, buffers: dict[str, Buffer]) -> None:
@@ -132,7 +125,7 @@ def _epilogue(out: Source, product: Matmul, buffers: dict[str, Buffer]) -> None:
             out.line(f"const idx i_{m} = first_m + ty + {SIDE} * i;")
             out.line(f"const idx i_{n} = first_n + tx + {SIDE} * j;")
             out.line(f"if (i_{m} >= {rows} || i_{n} >= {columns}) continue;")
-            out.line(f"const {REGISTER_TYPES[product.dtype]} x_{product.acc} = sums[i][j];")
+            out.line(accumulator_text(product, "sums[i][j]"))
             for stmt in product.epilogue:
                 value = expression_text(stmt.value, buffers)
                 if isinstance(stmt, Let):
@@ -143,68 +136,5 @@ def _epilogue(out: Source, product: Matmul, buffers: dict[str, Buffer]) -> None:
                     out.line(f"{place} = {store_text(value, stmt.value.dtype)};")
 
 
-def _flat(load: Load, buffers: dict[str, Buffer]) -> Affine:
-    """An operand's index as one affine expression."""
-    flat, stride = Affine(), 1
-    shape = buffers[load.buffer].shape
-    for index, size in zip(reversed(load.indices), reversed(shape), strict=True):
-        assert isinstance(index, Affine)
-        flat = add(flat, scale(index, stride))
-        stride *= size
-    return flat
-
-
 def _stride(load: Load, var: str, buffers: dict[str, Buffer]) -> int:
-    return dict(_flat(load, buffers).terms).get(var, 0)
-
-
-@dataclass(frozen=True, slots=True)
-class Operand:
-    """A strided view of a buffer, in elements: ``(batch, rows, columns)``."""
-
-    buffer: str
-    offset: int
-    shape: tuple[int, ...]
-    strides: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class PlainProduct:
-    """``out = lhs @ rhs`` over strided views: what cuBLAS computes without our help."""
-
-    lhs: Operand
-    rhs: Operand
-    out: Operand
-
-
-CUBLAS_TYPES = frozenset({"f16", "f32", "f64"})
-
-
-def plain_product(kernel: Kernel) -> PlainProduct | None:
-    """A kernel that is one product of equal float types, stored as it is; else None."""
-    product = whole_product(kernel)
-    if product is None or len(product.epilogue) != 1:
-        return None
-    store = product.epilogue[0]
-    if not isinstance(store, Store) or store.value != Read(product.acc, product.dtype):
-        return None
-    if {product.lhs.dtype, product.rhs.dtype, product.dtype} - {product.lhs.dtype}:
-        return None
-    if product.dtype not in CUBLAS_TYPES:
-        return None
-    buffers = {buffer.name: buffer for buffer in kernel.buffers}
-    target = Load(store.buffer, store.indices, store.value.dtype)
-    sides = ((product.lhs, product.m, product.k), (product.rhs, product.k, product.n),
-             (target, product.m, product.n))  # fmt: skip
-    views = [_view(load, (*product.batch, row, column), buffers) for load, row, column in sides]
-    return PlainProduct(*views)
-
-
-def _view(load: Load, axes: tuple[tuple[str, int], ...], buffers: dict[str, Buffer]) -> Operand:
-    """An operand seen along the given loop variables."""
-    flat = _flat(load, buffers)
-    strides = dict(flat.terms)
-    return Operand(
-        load.buffer, flat.offset, tuple(extent for _, extent in axes),
-        tuple(strides.get(var, 0) for var, _ in axes),
-    )  # fmt: skip
+    return dict(flat_index(load, buffers).terms).get(var, 0)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from fnx_xla_lite.backends.cuda import gemm
+from fnx_xla_lite.backends.cuda.blas import BlasCall, kernel_call
 from fnx_xla_lite.backends.cuda.emit import CudaKernel
-from fnx_xla_lite.backends.cuda.gemm import PlainProduct, plain_product
 from fnx_xla_lite.backends.cuda.prelude import PRELUDE
 from fnx_xla_lite.errors import UnsupportedOpError
 from fnx_xla_lite.hlo.dtypes import itemsize
@@ -37,14 +37,14 @@ class CudaProgram:
         program: what it was made of.
         text: the whole source: the prelude, then one function per distinct kernel.
         kernels: the function of each kernel.
-        products: kernels that are plain products, which a library may compute instead.
+        products: kernels that are plain products, which cuBLAS may compute instead.
         scratch_bytes: the most that any launch needs.
     """
 
     program: Program
     text: str
     kernels: Mapping[Kernel, CudaKernel]
-    products: Mapping[Kernel, PlainProduct]
+    products: Mapping[Kernel, BlasCall]
     scratch_bytes: int
 
 
@@ -55,7 +55,7 @@ class Device(Protocol):
         """Run one function with these pointers."""
         ...
 
-    def product(self, product: PlainProduct, addresses: Mapping[str, int], dtype: str) -> bool:
+    def product(self, call: BlasCall, addresses: Mapping[str, int]) -> bool:
         """Run a plain product by a library, or say no."""
         ...
 
@@ -98,15 +98,15 @@ def emit_program(program: Program) -> CudaProgram:
             "backend only; compile this function for it, or take the callback out"
         )
     kernels: dict[Kernel, CudaKernel] = {}
-    products: dict[Kernel, PlainProduct] = {}
+    products: dict[Kernel, BlasCall] = {}
     for launch in _launches(program.steps):
         kernel = launch.kernel
         if kernel in kernels:
             continue
         kernels[kernel] = gemm.emit(kernel, f"k{len(kernels)}_{_identifier(kernel.name)}")
-        plain = plain_product(kernel)
-        if plain is not None:
-            products[kernel] = plain
+        call = kernel_call(kernel)
+        if call is not None:
+            products[kernel] = call
     text = "\n\n".join([PRELUDE, *(kernel.text for kernel in kernels.values()), ""])
     scratch = max((kernel.scratch_bytes for kernel in kernels.values()), default=0)
     return CudaProgram(program, text, kernels, products, scratch)
@@ -136,11 +136,10 @@ def run_steps(made: CudaProgram, steps: Sequence[Step], memory: Memory, device: 
 def _run_launch(made: CudaProgram, launch: Launch, memory: Memory, device: Device) -> None:
     kernel = made.kernels[launch.kernel]
     addresses = [memory.address(slot) for slot in launch.slots]
-    plain = made.products.get(launch.kernel)
-    if plain is not None:
+    call = made.products.get(launch.kernel)
+    if call is not None:
         names = [buffer.name for buffer in launch.kernel.parameters]
-        dtype = launch.slots[-1].type.dtype
-        if device.product(plain, dict(zip(names, addresses, strict=True)), dtype):
+        if device.product(call, dict(zip(names, addresses, strict=True))):
             return
     if kernel.scratch_bytes:
         addresses.append(memory.scratch)

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
+from fnx_xla_lite.backends.cuda.blas import BlasCall
 from fnx_xla_lite.backends.cuda.emit import CudaKernel
-from fnx_xla_lite.backends.cuda.gemm import PlainProduct
 from fnx_xla_lite.backends.cuda.program import CudaProgram, Memory, run_steps
 from fnx_xla_lite.hlo.dtypes import to_numpy
 
@@ -59,7 +59,7 @@ class HostDevice:
         launch = getattr(self.library, f"launch_{kernel.name}")
         assert launch(*kernel.grid, kernel.threads, pointers) == 0, "threads miss a barrier"
 
-    def product(self, product: PlainProduct, addresses: Mapping[str, int], dtype: str) -> bool:
+    def product(self, call: BlasCall, addresses: Mapping[str, int]) -> bool:
         """No library here."""
         return False
 

@@ -41,6 +41,7 @@ struct Fiber { ucontext_t context; char* stack; bool done; };
 static ucontext_t scheduler;
 static Fiber fibers[MOST];
 static unsigned current;
+static bool is_backwards() { const char* x = getenv("FNX_CUDA_BACKWARDS"); return x && *x == '1'; }
 static void (*body)(void**);
 static void** arguments;
 
@@ -62,9 +63,11 @@ static int run_block(unsigned threads) {  // 1 if some threads left while others
     makecontext(&fiber.context, enter, 0);
   }
   int failed = 0;
+  const bool backwards = is_backwards();
   for (unsigned left = threads; left;) {
     unsigned finished = 0, waiting = 0;
-    for (current = 0; current < threads; ++current) {
+    for (unsigned turn = 0; turn < threads; ++turn) {
+      current = backwards ? threads - 1 - turn : turn;
       if (fibers[current].done) continue;
       threadIdx = {current, 0, 0};
       swapcontext(&scheduler, &fibers[current].context);
@@ -82,8 +85,12 @@ static int run(unsigned columns, unsigned rows, unsigned threads, void (*work)(v
   gridDim = {columns, rows, 1};
   blockDim = {threads, 1, 1};
   int failed = threads > MOST;
-  for (unsigned y = 0; y < rows && !failed; ++y)
-    for (unsigned x = 0; x < columns && !failed; ++x) { blockIdx = {x, y, 0}; failed = run_block(threads); }
+  const unsigned blocks = rows * columns;
+  for (unsigned i = 0; i < blocks && !failed; ++i) {
+    const unsigned block = is_backwards() ? blocks - 1 - i : i;
+    blockIdx = {block % columns, block / columns, 0};
+    failed = run_block(threads);
+  }
   return failed;
 }
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
 import sys
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,75 +15,19 @@ from fnx_xla_lite.loops.build import build_program
 from fnx_xla_lite.loops.execute import execute
 from fnx_xla_lite.loops.program import Program
 from fnx_xla_lite.pipeline import stages
-from tests.xla_lite.backends.cuda_harness import HAS_COMPILER, compile_host
+from tests.xla_lite.backends.cuda_harness import HAS_COMPILER
+from tests.xla_lite.backends.cupy_stand_in import on_device, stand_in
 
 pytestmark = pytest.mark.skipif(not HAS_COMPILER, reason="needs g++")
 
 
-class DeviceArray:
-    """What the launcher uses of ``cupy.ndarray``."""
-
-    def __init__(self, array):
-        self.array, self.dtype, self.shape = array, array.dtype, array.shape
-        self.data = SimpleNamespace(ptr=array.ctypes.data)
-
-    def get(self):
-        return self.array
-
-
-class HostModule:
-    """What the launcher uses of ``cupy.RawModule``; arguments must be 64-bit integers."""
-
-    def __init__(self, code, options):
-        assert "-std=c++17" in options
-        names = [
-            line.split("(")[0].split()[-1] for line in code.split("\n") if "__global__" in line
-        ]
-        self.library = compile_host(code, [SimpleNamespace(name=name) for name in names])
-
-    def get_function(self, name):
-        def run(grid, block, arguments):
-            assert all(isinstance(argument, np.uint64) for argument in arguments)
-            pointers = (ctypes.c_void_p * len(arguments))(*map(int, arguments))
-            assert getattr(self.library, f"launch_{name}")(*grid, *block, pointers) == 0
-
-        return run
-
-
-def view(shape, dtype, memptr, strides):
-    raw = (ctypes.c_uint8 * memptr.size).from_address(memptr.address)
-    return DeviceArray(np.ndarray(shape, dtype, np.frombuffer(raw, np.uint8), strides=strides))
-
-
-def matmul(lhs, rhs, out):
-    np.matmul(lhs.array, rhs.array, out=out.array)
-
-
 @pytest.fixture
 def products(monkeypatch):
-    """Put the stand-in in CuPy's place; counts the products that went to the library."""
-    calls = []
-    runtime = SimpleNamespace(
-        memcpyAsync=lambda to, source, n, kind, s: ctypes.memmove(to, source, n)
-    )
-    cuda = SimpleNamespace(
-        runtime=runtime,
-        get_current_stream=lambda: SimpleNamespace(ptr=0),
-        UnownedMemory=lambda address, size, owner: SimpleNamespace(address=address, size=size),
-        MemoryPointer=lambda memory, offset: memory,
-    )
-    stand_in = SimpleNamespace(
-        RawModule=HostModule,
-        cuda=cuda,
-        uint8=np.uint8,
-        asarray=lambda x: DeviceArray(np.array(x)),
-        ascontiguousarray=lambda x: x,
-        empty=lambda shape, dtype: DeviceArray(np.empty(shape, dtype)),
-        ndarray=view,
-        matmul=lambda lhs, rhs, out: (calls.append(out.shape), matmul(lhs, rhs, out)),
-    )
-    monkeypatch.setattr(launch, "_cupy", lambda: stand_in)
-    return calls
+    """Put the stand-in in CuPy's place; sizes of the products that went to the library."""
+    cupy = stand_in()
+    monkeypatch.setattr(launch, "_cupy", lambda: cupy)
+    monkeypatch.setattr(launch, "_machine_code", str.encode)
+    return cupy.cuda.cublas.calls
 
 
 def program_of(builder: Builder, *results) -> Program:
@@ -107,7 +49,7 @@ def test_products_go_to_the_library(products):
     program = program_of(b, b.dot_general(x, y, contracting=((1,), (1,))))
     random = np.random.default_rng(0)
     run_both(program, *(random.normal(size=t.shape).astype(np.float32) for t in program.parameters))
-    assert products == [(20, 40)]
+    assert products == [(40, 20, 30, 1)]
 
 
 def test_loops_and_constants(products):
@@ -128,6 +70,27 @@ def test_donated_memory_becomes_the_result(products):
     program = program_of(b, b.multiply(x, x))
     assert program.aliases == ((0, 0),)
     run_both(program, np.linspace(-1, 1, 100, dtype=np.float32))
+
+
+def test_donated_memory_that_another_argument_reads_is_copied(products):
+    b = Builder("update")
+    x, y = b.parameter((100,), "f32", donated=True), b.parameter((100,), "f32")
+    run = launch.CudaExecutable(program_of(b, b.add(b.multiply(x, x), b.reverse(y, (0,)))))
+    array = on_device(np.linspace(0, 2, 100, dtype=np.float32))
+    (result,) = run(array, array)
+    assert result.data.ptr != array.data.ptr
+    np.testing.assert_allclose(result.get(), array.get() ** 2 + array.get()[::-1], rtol=1e-6)
+    (result,) = run(array, np.zeros(100, np.float32))
+    assert result.data.ptr == array.data.ptr
+
+
+def test_shapes_without_axes_are_kept(products):
+    b = Builder("scalar")
+    run = launch.CudaExecutable(program_of(b, b.negate(b.parameter((), "f32", donated=True))))
+    for given in (np.float32(3), 3.0 * np.ones((), ">f4"), on_device(np.float32(3))):
+        (result,) = run(given)
+        assert result.shape == ()
+        assert float(result) == -3
 
 
 def test_types_that_cupy_lacks_travel_as_bits(products):

@@ -20,7 +20,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from benchmarks.peers import data
@@ -62,11 +64,14 @@ def environment(threads: int) -> dict[str, str]:
 class Worker:
     """A framework's process."""
 
-    def __init__(self, framework: str, python: str, threads: int) -> None:
+    def __init__(
+        self, framework: str, python: str, threads: int, module: str = "benchmarks.worker",
+        settings: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:  # fmt: skip
         self.process = subprocess.Popen(
-            [python, "-m", "benchmarks.worker", framework, str(threads)],
+            [python, "-m", module, framework, str(threads)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            cwd=ROOT, env=environment(threads),
+            cwd=ROOT, env={**environment(threads), **settings},
         )  # fmt: skip
 
     def ask(self, **command: Any) -> dict[str, Any]:

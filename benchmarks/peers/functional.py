@@ -169,7 +169,7 @@ def cases(f: SimpleNamespace) -> dict[str, Case]:
         "scan, RNN cell, 1e4 steps": lambda: jitted(rnn(f), *rnn_arguments()),
         "gradient of the scan": lambda: jitted(slope, *rnn_arguments(), wait=ready),
     }
-    for n in data.GEMM_SIZES:
+    for n in {*data.GEMM_SIZES, *data.GPU_GEMM_SIZES}:
         table[f"GEMM {n}"] = lambda n=n: jitted(
             lambda a, b: a @ b, data.normal(n, n), data.normal(n, n, seed=1)
         )

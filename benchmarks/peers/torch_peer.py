@@ -1,4 +1,4 @@
-"""PyTorch on the CPU: eager, or through ``torch.compile``."""
+"""PyTorch on the CPU, or on another device: eager, or through ``torch.compile``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ def set_threads(threads: int) -> None:
     torch.set_num_threads(threads)
 
 
-def train_step(compile: Callable[[Any], Any], sizes: tuple[int, ...]) -> Callable[[], Any]:
+def train_step(
+    compile: Callable[[Any], Any], sizes: tuple[int, ...], device: str
+) -> Callable[[], Any]:
     """One Adam step of a ReLU MLP; forward and loss compiled, the optimiser fused."""
     import torch  # noqa: PLC0415
     from torch import nn  # noqa: PLC0415
@@ -29,9 +31,9 @@ def train_step(compile: Callable[[Any], Any], sizes: tuple[int, ...]) -> Callabl
         layer.weight.data = torch.from_numpy(weight.T.copy())
         layer.bias.data = torch.from_numpy(bias)
         layers += [layer, nn.ReLU()]
-    model = nn.Sequential(*layers[:-1])
+    model = nn.Sequential(*layers[:-1]).to(device)
     loss_of = nn.MSELoss() if tiny else nn.CrossEntropyLoss()
-    target = y if tiny else y.long()
+    x, target = x.to(device), (y if tiny else y.long()).to(device)
     optimiser = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
     loss_fn = compile(lambda x, y: loss_of(model(x), y))
 
@@ -45,12 +47,12 @@ def train_step(compile: Callable[[Any], Any], sizes: tuple[int, ...]) -> Callabl
     return step
 
 
-def cases(compiled: bool = False) -> dict[str, Any]:
+def cases(compiled: bool = False, device: str = "cpu") -> dict[str, Any]:
     """Every case on PyTorch."""
     import torch  # noqa: PLC0415
 
     compile = torch.compile if compiled else (lambda function: function)
-    case = functools.partial(_case, compile)
+    case = functools.partial(_case, compile, device)
 
     def chain(x: Any, y: Any) -> Any:
         return torch.tanh(x * y + 1) * torch.exp(-x * x) + torch.sqrt(torch.abs(y))
@@ -62,7 +64,7 @@ def cases(compiled: bool = False) -> dict[str, Any]:
         "sum, 4096x4096": lambda: case(torch.sum, data.normal(4096, 4096)),
         "sum of rows, 4096x4096": lambda: case(lambda x: x.sum(1), data.normal(4096, 4096)),
         "sum of columns, 4096x4096": lambda: case(lambda x: x.sum(0), data.normal(4096, 4096)),
-        "MLP train step": lambda: train_step(compile, data.MLP_SIZES),
+        "MLP train step": lambda: train_step(compile, data.MLP_SIZES, device),
         "tiny MLP, 10,000 steps": lambda: _tiny_training(compile),
     }
     if not compiled:
@@ -71,11 +73,11 @@ def cases(compiled: bool = False) -> dict[str, Any]:
 
 
 def _case(
-    compile: Callable[[Any], Any], function: Callable[..., Any], *arrays: Any
+    compile: Callable[[Any], Any], device: str, function: Callable[..., Any], *arrays: Any
 ) -> Callable[[], Any]:
     import torch  # noqa: PLC0415
 
-    tensors, ready = [torch.from_numpy(a) for a in arrays], compile(function)
+    tensors, ready = [torch.from_numpy(a).to(device) for a in arrays], compile(function)
 
     def run() -> Any:
         with torch.inference_mode():
@@ -92,7 +94,7 @@ def _eager_addition() -> Callable[[], Any]:
 
 
 def _tiny_training(compile: Callable[[Any], Any]) -> Callable[[], Any]:
-    step = train_step(compile, data.TINY_SIZES)
+    step = train_step(compile, data.TINY_SIZES, "cpu")
 
     def run() -> Any:
         for _ in range(data.TINY_STEPS):
@@ -112,7 +114,7 @@ def _sized_cases(case: Callable[..., Any]) -> dict[str, Any]:
         return functional.layer_norm(functional.gelu(x, approximate="tanh"), (1024,))
 
     table: dict[str, Any] = {}
-    for n in data.GEMM_SIZES:
+    for n in {*data.GEMM_SIZES, *data.GPU_GEMM_SIZES}:
         table[f"GEMM {n}"] = lambda n=n: case(
             lambda a, b: a @ b, data.normal(n, n), data.normal(n, n, seed=1)
         )

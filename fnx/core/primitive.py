@@ -42,6 +42,9 @@ Rules written outside of fnx are checked where they are called (`fnx.core.rule_c
 A primitive with an *effect* does something besides computing its results: its equations are never
 dropped, merged or moved past each other (`fnx.core.effects`).
 
+Names are global. A primitive that is made again in the same place replaces the one before: programs
+that hold that one keep it.
+
 A *pointwise* primitive computes element ``i`` of its result from elements ``i`` of its operands.
 """
 
@@ -53,7 +56,7 @@ from typing import Any
 
 from fnx.core.avals import Aval
 from fnx.core.rule_checks import checked_rules
-from fnx.core.sources import user_source
+from fnx.core.sources import Source, defining_source, is_made_again, user_source
 from fnx.errors import FnxValueError
 
 REGISTRY: dict[str, Primitive] = {}
@@ -98,18 +101,22 @@ class Primitive:
     dce: Callable[..., Any] | None = None
     effect: bool = False
     is_checked: bool = field(default=False, init=False)
+    source: Source | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        if self.name in REGISTRY:
+        known, source = REGISTRY.get(self.name), defining_source()
+        if known is not None and not is_made_again(known.source, source):
             raise FnxValueError(
                 f"primitive: expected a new name, got {self.name!r}, which exists already.",
                 source=user_source(),
-                hint="Names are global: begin yours with your package's, as in 'mine.shift'.",
+                hint="Names are global: begin yours with your package's, as in 'mine.shift'. Only\n"
+                "a module that is loaded again, or a cell of a notebook, makes its own again.",
             )
         rules = checked_rules(self)
         for name, rule in rules.items():
             object.__setattr__(self, name, rule)
         object.__setattr__(self, "is_checked", bool(rules))
+        object.__setattr__(self, "source", source)
         REGISTRY[self.name] = self
 
     def __repr__(self) -> str:

@@ -75,6 +75,7 @@ _OUR_FOLDERS = (_FNX + os.sep, _FNX + "_xla_lite" + os.sep)
 _LIBRARY_FOLDERS = tuple([os.path.join(_PACKAGES, name) + os.sep for name in _DEPENDENCIES])
 _INSTALLED = tuple([f"{os.sep}{name}-packages{os.sep}" for name in ("site", "dist")])
 _OUR_MODULES = re.compile(r"fnx(_xla_lite)?(\.|$)")
+_TYPED = re.compile(r"^<(stdin|console|input|(i?python-)?input-.*)>$|[/\\\\]ipykernel_\d+[/\\\\]")
 _owners: dict[str, str] = {}
 
 
@@ -148,6 +149,34 @@ def user_source() -> Source | None:
             return Source(code.co_filename, frame.f_lineno, code.co_qualname)
         frame = frame.f_back
     return None
+
+
+def defining_source() -> Source | None:
+    """The user's line that makes something; None while a module of ours makes it."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        code = frame.f_code
+        whose = _owners.get(code.co_filename) or owner(code, frame.f_globals)
+        if whose is USERS:
+            return Source(code.co_filename, frame.f_lineno, code.co_qualname)
+        if whose is OURS and code.co_name == "<module>":
+            return None
+        frame = frame.f_back
+    return None
+
+
+def is_made_again(before: Source | None, now: Source | None) -> bool:
+    """Whether what one line made, and another one makes now, is a second run of the same code.
+
+    It is, if it is the same line of a module, which is loaded again; or if both lines were typed in
+    a notebook or a console: there, a cell that was changed has another file.
+    """
+    if before is None or now is None:
+        return False
+    is_same = (before.file, before.line) == (now.file, now.line)
+    return (is_same and now.function == "<module>") or all(
+        _TYPED.search(source.file) for source in (before, now)
+    )
 
 
 def raised_by_user(error: BaseException) -> bool:

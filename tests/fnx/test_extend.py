@@ -56,6 +56,53 @@ def test_every_transform_takes_it(wrap):
     np.testing.assert_allclose(out_t, 18 * X, rtol=1e-6)
 
 
+_CELL = """
+from fnx import extend
+double_p = extend.elementwise(
+    "my.double", numpy=lambda xp, x: factor * x, jvp=lambda t, out, x: t, lower=lambda b, x: x
+)
+"""
+
+
+def run_cell(file, line=0, factor=2.0):
+    space = {"factor": factor, "__name__": "__main__"}
+    exec(compile("\n" * line + _CELL, file, "exec"), space)
+    return lambda x: extend.apply(space["double_p"], x)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (("cell.py", 3), ("cell.py", 3)),  # a module that is loaded again
+        (("<ipython-input-1-aa>", 0), ("<ipython-input-2-bb>", 5)),
+        (("/tmp/ipykernel_17/111.py", 0), ("/tmp/ipykernel_17/222.py", 2)),
+        (("<stdin>", 0), ("<stdin>", 1)),
+    ],
+)
+def test_a_cell_that_runs_again_makes_its_primitive_again(before, after):
+    first = run_cell(*before, factor=2.0)
+    program = fnx.make_jaxpr(first)(X)
+    second = run_cell(*after, factor=3.0)
+    np.testing.assert_array_equal(second(X), 3 * X)
+    np.testing.assert_array_equal(first(X), 2 * X)
+    assert program.eqns[0].primitive is not REGISTRY["my.double"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(("cell.py", 3), ("cell.py", 4)), (("a.py", 0), ("b.py", 0)), (("<stdin>", 0), ("b.py", 0))],
+)
+def test_other_lines_need_other_names(before, after):
+    run_cell(*before)
+    with pytest.raises(FnxValueError, match=r"expected a new name, got 'my\.double'"):
+        run_cell(*after)
+
+
+def test_names_of_ours_are_never_replaced():
+    with pytest.raises(FnxValueError, match="expected a new name, got 'sin'"):
+        exec(compile(_CELL.replace("my.double", "sin"), "<stdin>", "exec"), {"factor": 1.0})
+
+
 def test_rules_of_ours_are_not_wrapped_and_those_of_users_are():
     assert not mul_p.is_checked
     scale_primitive()

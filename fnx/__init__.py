@@ -52,6 +52,45 @@ if TYPE_CHECKING:
     from fnx.lowering.threads import set_threads as set_threads
 
 __version__ = "0.1.0"
+__all__ = [
+    "Array",
+    "ShapeDtypeStruct",
+    "checkify",
+    "checkpoint",
+    "checkpoint_name",
+    "checkpoint_policies",
+    "custom_jvp",
+    "custom_vjp",
+    "custom_vmap",
+    "data",
+    "debug",
+    "eval_shape",
+    "extend",
+    "get_threads",
+    "grad",
+    "hessian",
+    "io_callback",
+    "jacfwd",
+    "jacrev",
+    "jit",
+    "jvp",
+    "lax",
+    "linear_transpose",
+    "linearize",
+    "make_jaxpr",
+    "nn",
+    "numpy",
+    "optim",
+    "pure_callback",
+    "random",
+    "remat",
+    "sequential_vmap",
+    "set_threads",
+    "tree",
+    "value_and_grad",
+    "vjp",
+    "vmap",
+]
 
 _LATER = {
     "checkify": "fnx.checkify",
@@ -70,7 +109,7 @@ _LATER = {
 @_boundary
 def __getattr__(name: str) -> Any:
     if name not in _LATER:
-        raise _no_function("fnx", name, __dir__())
+        raise _no_function("fnx", name, __all__)
     module = importlib.import_module(_LATER[name])
     is_module = _LATER[name] == f"fnx.{name}"
     globals()[name] = value = module if is_module else _boundary(getattr(module, name), "fnx")
@@ -78,7 +117,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATER})
+    return sorted(__all__)
 
 
 _load_compiler_by(lambda: importlib.import_module("fnx.lowering.checked"))

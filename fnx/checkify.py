@@ -23,8 +23,26 @@ from fnx.control.effects.assertion import check_p
 from fnx.core.flatten import FlatFunction, as_value, close, name_of, trace_closed
 from fnx.core.sources import disinherit, inherit, leaving_out
 from fnx.core.trace import bind, trace
+from fnx.core.tracebacks import publish as _publish
 from fnx.ops.arithmetic import div, rem
 from fnx.ops.comparison import ne
+
+__all__ = [
+    "Error",
+    "all_checks",
+    "automatic_checks",
+    "check",
+    "check_error",
+    "checkify",
+    "debug_check",
+    "div_checks",
+    "float_checks",
+    "index_checks",
+    "nan_checks",
+    "overflow_checks",
+    "unchecked",
+    "user_checks",
+]
 
 user_checks = frozenset({"user"})
 nan_checks = frozenset({"nan"})
@@ -126,3 +144,6 @@ def unchecked(*checks: str) -> Any:
     3668339987
     """
     return leaving_out(*sorted(parse_kinds(checks)))
+
+
+_publish(globals())

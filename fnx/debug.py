@@ -15,6 +15,7 @@ from fnx.core.eager import is_value
 from fnx.core.flatten import as_value, name_of
 from fnx.core.sources import user_source
 from fnx.core.trace import bind
+from fnx.core.tracebacks import publish as _publish
 from fnx.errors import FnxTypeError
 
 __all__ = ["callback", "print"]
@@ -97,3 +98,6 @@ def print(
         sys.stdout.write(formatted(fmt, given, named) + "\n")
 
     _look("debug.print", show, args, kwargs)
+
+
+_publish(globals())

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from fnx.core.missing_names import Missing, by_callback, missing_names
 from fnx.errors import FnxAttributeError, did_you_mean
 
 _OF_ARRAYS = {
@@ -34,6 +35,10 @@ _OF_ARRAYS = {
     "unsqueeze": "fnx.numpy.expand_dims(x, axis)",
     "zero_": "x = fnx.numpy.zeros_like(x)",
 }
+_FROM_NUMPY = (
+    "NumPy has it: call NumPy's function where values are known; elsewhere\n"
+    f"{by_callback('function')}."
+)
 
 
 def no_attribute(x: Any, name: str) -> AttributeError:
@@ -46,8 +51,11 @@ def no_attribute(x: Any, name: str) -> AttributeError:
     if name.startswith("_"):
         return AttributeError(name)
     instead = _OF_ARRAYS.get(name)
-    if instead is None and callable(getattr(np, name, None)):
-        instead = f"fnx.numpy.{name}(x), if fnx.numpy has it"
+    missing = missing_names("fnx.numpy").get(name)
+    if instead is None and missing is not None:
+        instead = missing.instead
+    elif instead is None and callable(getattr(np, name, None)):
+        instead = f"fnx.numpy.{name}(x)"
     hint = f"Write {instead}." if instead else ""
     return FnxAttributeError(
         f"an array ({x.aval}) has no attribute {name!r}.",
@@ -59,9 +67,25 @@ def no_function(module: str, name: str, known: list[str]) -> AttributeError:
     """The error for a name that a public module does not have."""
     if name.startswith("_"):
         return AttributeError(f"module {module!r} has no attribute {name!r}")
-    has_numpy = module == "fnx.numpy" and hasattr(np, name)
-    more = f"NumPy has it, {module} does not. " if has_numpy else ""
+    missing = missing_names(module).get(name)
+    if missing is None and module == "fnx.lax" and name.endswith("_p"):
+        missing = Missing("fnx.extend.Primitive for one of your own; ours are not public", False)
+    if missing is None:
+        hint = f"{did_you_mean(name, known)}dir({module}) lists what there is."
+        in_numpy = module == "fnx.numpy" and callable(getattr(np, name, None))
+        return FnxAttributeError(
+            f"{module} has no {name!r}.", hint=_FROM_NUMPY if in_numpy else hint
+        )
+    yet = " yet" if missing.is_planned else ""
     return FnxAttributeError(
-        f"{module} has no {name!r}.",
-        hint=f"{more}{did_you_mean(name, known)}dir({module}) lists what there is.",
+        f"{module} has no {name!r}{yet}.", hint=_instead(module, name, missing)
     )
+
+
+def _instead(module: str, name: str, missing: Missing) -> str:
+    if missing.instead.startswith("nothing"):
+        return f"Leave it out{missing.instead.removeprefix('nothing')}."
+    if missing.instead:
+        return f"Write {missing.instead}."
+    in_numpy = module == "fnx.numpy" and callable(getattr(np, name, None))
+    return _FROM_NUMPY if in_numpy else "docs/differences.md says what JAX has and fnx has not."

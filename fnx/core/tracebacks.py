@@ -15,7 +15,7 @@ from __future__ import annotations
 import functools
 import weakref
 from collections.abc import Callable
-from types import FunctionType, TracebackType
+from types import FunctionType, ModuleType, TracebackType
 from typing import Any
 
 from fnx.config import config
@@ -146,20 +146,24 @@ def _guarded_result(out: Any) -> Any:
 _KINDS_WITH_FUNCTIONS = frozenset({FunctionType, functools.partial, tuple})
 
 
-def publish(namespace: dict[str, Any]) -> None:
+def publish(namespace: dict[str, Any], home: str = "") -> None:
     """Make every function of ours in a façade's namespace a boundary, and every method of classes.
 
-    Names that the façade does not have get an error that helps.
+    Its ``dir`` and ``__all__`` are its public names: all without an underscore in front, unless it
+    has an ``__all__``, and no modules. Names that it does not have get an error that helps.
 
     Args:
         namespace: the façade's ``globals()``.
+        home: the module that users know it as, if that is another.
     """
-    home = namespace["__name__"]
+    home = home or namespace["__name__"]
+    public = namespace.setdefault("__all__", _public_names(namespace))
 
     def missing(name: str) -> Any:
-        raise no_function(home, name, [n for n in namespace if not n.startswith("_")])
+        raise no_function(home, name, public)
 
     namespace.setdefault("__getattr__", boundary(missing))
+    namespace.setdefault("__dir__", lambda: sorted(public))
     for name, value in list(namespace.items()):
         if name.startswith("_") or not getattr(value, "__module__", "").startswith("fnx"):
             continue
@@ -167,6 +171,11 @@ def publish(namespace: dict[str, Any]) -> None:
             namespace[name] = boundary(value, home)
         elif isinstance(value, type) and not issubclass(value, BaseException):
             guard_methods(value)
+
+
+def _public_names(namespace: dict[str, Any]) -> list[str]:
+    pairs = [(name, value) for name, value in namespace.items() if not name.startswith("_")]
+    return sorted([name for name, value in pairs if not isinstance(value, ModuleType)])
 
 
 def guard_methods(cls: type) -> type:

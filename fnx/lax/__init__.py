@@ -4,8 +4,6 @@ They are strict: operands have one dtype and one shape (Python scalars fit all);
 promotes and broadcasts.
 """
 
-from __future__ import annotations
-
 from fnx.control.branches.cond import cond as cond
 from fnx.control.branches.cond import switch as switch
 from fnx.control.loops.associative_scan import associative_scan as associative_scan

@@ -17,6 +17,7 @@ from fnx.nn.activations import tanh as tanh
 from fnx.nn.containers import Lambda as Lambda
 from fnx.nn.containers import Sequential as Sequential
 from fnx.nn.containers import mlp as mlp
+from fnx.nn.dense import Dense as Dense
 from fnx.nn.initializers import for_activation as for_activation
 from fnx.nn.initializers import glorot_normal as glorot_normal
 from fnx.nn.initializers import glorot_uniform as glorot_uniform
@@ -27,7 +28,6 @@ from fnx.nn.initializers import lecun_uniform as lecun_uniform
 from fnx.nn.initializers import ones as ones
 from fnx.nn.initializers import variance_scaling as variance_scaling
 from fnx.nn.initializers import zeros as zeros
-from fnx.nn.linear import Dense as Dense
 from fnx.nn.losses import accuracy as accuracy
 from fnx.nn.losses import cross_entropy as cross_entropy
 from fnx.nn.losses import mse as mse

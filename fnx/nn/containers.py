@@ -8,7 +8,7 @@ from typing import Any
 
 from fnx import random, tree
 from fnx.nn.activations import Activation
-from fnx.nn.linear import Dense
+from fnx.nn.dense import Dense
 from fnx.nn.module import Module, static
 
 

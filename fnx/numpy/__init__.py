@@ -8,8 +8,8 @@ import math
 import ml_dtypes
 import numpy as np
 
-from fnx.core.array import Array
-from fnx.core.trace import Tracer
+from fnx.core.array import Array as _Array
+from fnx.core.trace import Tracer as _Tracer
 from fnx.core.tracebacks import publish as _publish
 from fnx.numpy.arithmetic import add as add
 from fnx.numpy.arithmetic import atan2 as atan2
@@ -128,13 +128,6 @@ from fnx.numpy.joining import stack as stack
 from fnx.numpy.joining import tile as tile
 from fnx.numpy.joining import unstack as unstack
 from fnx.numpy.joining import vstack as vstack
-from fnx.numpy.linalg import dot as dot
-from fnx.numpy.linalg import inner as inner
-from fnx.numpy.linalg import matmul as matmul
-from fnx.numpy.linalg import outer as outer
-from fnx.numpy.linalg import tensordot as tensordot
-from fnx.numpy.linalg import vdot as vdot
-from fnx.numpy.linalg import vecdot as vecdot
 from fnx.numpy.logic import bitwise_and as bitwise_and
 from fnx.numpy.logic import bitwise_count as bitwise_count
 from fnx.numpy.logic import bitwise_invert as bitwise_invert
@@ -158,8 +151,15 @@ from fnx.numpy.matrices import diagonal as diagonal
 from fnx.numpy.matrices import kron as kron
 from fnx.numpy.matrices import trace as trace
 from fnx.numpy.matrices import vector_norm as vector_norm
-from fnx.numpy.operators import install
+from fnx.numpy.operators import install as _install
 from fnx.numpy.padding import pad as pad
+from fnx.numpy.products import dot as dot
+from fnx.numpy.products import inner as inner
+from fnx.numpy.products import matmul as matmul
+from fnx.numpy.products import outer as outer
+from fnx.numpy.products import tensordot as tensordot
+from fnx.numpy.products import vdot as vdot
+from fnx.numpy.products import vecdot as vecdot
 from fnx.numpy.reductions import all as all
 from fnx.numpy.reductions import any as any
 from fnx.numpy.reductions import argmax as argmax
@@ -224,7 +224,7 @@ right_shift = bitwise_right_shift
 amax = max
 amin = min
 
-ndarray = Array
+ndarray = _Array
 newaxis = None
 inf = math.inf
 nan = math.nan
@@ -247,7 +247,7 @@ bfloat16 = ml_dtypes.bfloat16
 float8_e4m3fn = ml_dtypes.float8_e4m3fn
 float8_e5m2 = ml_dtypes.float8_e5m2
 
-for _cls in (Array, Tracer):
-    install(_cls)
+for _cls in (_Array, _Tracer):
+    _install(_cls)
 
 _publish(globals())

@@ -8,8 +8,8 @@ from typing import Any
 import opt_einsum
 
 from fnx.core.array import Array
-from fnx.numpy.linalg import product
 from fnx.numpy.matrices import diagonal
+from fnx.numpy.products import product
 from fnx.numpy.promotion import (
     ArrayLike,
     as_array,

@@ -8,7 +8,7 @@ from fnx.optim.clipping import global_norm as global_norm
 from fnx.optim.combine import Chain as Chain
 from fnx.optim.combine import chain as chain
 from fnx.optim.decay import AddDecayedWeights as AddDecayedWeights
-from fnx.optim.momentum import Momentum as Momentum
+from fnx.optim.heavy_ball import Momentum as Momentum
 from fnx.optim.recipes import adam as adam
 from fnx.optim.recipes import adamw as adamw
 from fnx.optim.recipes import clip_by_global_norm as clip_by_global_norm

@@ -10,7 +10,7 @@ from typing import Any
 from fnx.optim.clipping import ClipByGlobalNorm
 from fnx.optim.combine import Chain, chain
 from fnx.optim.decay import AddDecayedWeights
-from fnx.optim.momentum import Momentum
+from fnx.optim.heavy_ball import Momentum
 from fnx.optim.scaling import ScaleByAdam, ScaleByLearningRate, ScaleByRms
 
 

@@ -16,7 +16,7 @@ from fnx.random.distributions import normal as normal
 from fnx.random.distributions import rademacher as rademacher
 from fnx.random.distributions import truncated_normal as truncated_normal
 from fnx.random.distributions import uniform as uniform
-from fnx.random.integers import randint as randint
+from fnx.random.integer_draws import randint as randint
 from fnx.random.keys import PRNGKey as PRNGKey
 from fnx.random.keys import bits as bits
 from fnx.random.keys import fold_in as fold_in

@@ -23,7 +23,7 @@ from fnx.numpy.promotion import (
 )
 from fnx.numpy.sizes import Shape, as_shape
 from fnx.random.distributions import gumbel
-from fnx.random.integers import randint
+from fnx.random.integer_draws import randint
 from fnx.random.keys import bits, check_key, split
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import operator
 from types import ModuleType
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 import fnx
 import fnx_xla_lite
 from fnx.core.array import Array
+from fnx.core.missing_names import missing_names
 from fnx.core.tracer import Tracer
 
 FACADES = (
@@ -32,9 +34,6 @@ COMPILER_NAMES = [
     "set_threads",
 ]  # fmt: skip
 
-# Modules that are imported, and so stand in the namespace, but are no part of the interface.
-INTERNAL = {"api", "checks", "config", "control", "core", "errors", "lowering", "ops", "transforms"}
-
 
 def public(module: ModuleType) -> dict[str, object]:
     """Public names of a façade with their values."""
@@ -43,8 +42,33 @@ def public(module: ModuleType) -> dict[str, object]:
 
 
 def test_the_public_names_of_fnx_are_these() -> None:
-    found = {n for n in public(fnx) if n not in INTERNAL} - {"importlib", "Any", "TYPE_CHECKING"}
-    assert sorted(found) == sorted(NAMES), "a new name is a promise: add it here, and to docs"
+    assert dir(fnx) == sorted(NAMES), "a new name is a promise: add it here, and to docs"
+    modules = {name for name, value in public(fnx).items() if inspect.ismodule(value)}
+    facades = {name.removeprefix("fnx.") for name in FACADES if name.startswith("fnx.")}
+    assert modules == facades | {"checkpoint_policies"}
+
+
+@pytest.mark.parametrize("facade", [*FACADES[1:-1], "fnx.checkpoint_policies"])
+def test_what_a_facade_lists_is_public(facade: str) -> None:
+    """Tab completion shows no modules of ours, and nothing that was imported for our own use."""
+    module = operator.attrgetter(facade.removeprefix("fnx."))(fnx)
+    assert dir(module) == sorted(module.__all__)
+    for name, value in public(module).items():
+        assert not inspect.ismodule(value), name
+        owner = getattr(value, "__module__", None) or "fnx"
+        assert owner.split(".")[0] in ("fnx", "numpy", "ml_dtypes", "builtins"), f"{name}: {owner}"
+
+
+@pytest.mark.parametrize(
+    "module", ["fnx", "fnx.numpy", "fnx.lax", "fnx.random", "fnx.tree", "fnx.nn", "fnx.optim"]
+)
+def test_missing_names_are_missing_and_what_they_say_exists(module: str) -> None:
+    facade = importlib.import_module(module)
+    for name, missing in missing_names(module).items():
+        assert not hasattr(facade, name), f"{module}.{name} exists: take it out of missing_names.py"
+        with pytest.raises(AttributeError, match=f"{module} has no {name!r}") as info:
+            getattr(facade, name)
+        assert ("yet" in str(info.value)) is missing.is_planned
 
 
 def test_the_public_names_of_the_compiler_are_these() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy
+
 import fnx
 import fnx.numpy as np
 from fnx import lax
@@ -427,3 +429,39 @@ def unknown_function():
 @unknown_function.mended
 def unknown_function():
     return np.sum(np.ones(3))
+
+
+@mistake(
+    "A function that JAX has and fnx does not have yet",
+    AttributeError,
+    at="np.sort",
+    got="'sort'",
+    wanted="fnx.numpy has no 'sort' yet",
+    write="Write fnx.numpy.asarray(numpy.sort(x)) where x is known; elsewhere",
+)
+def missing_function():
+    return np.sort(np.asarray([3.0, 1.0, 2.0]))
+
+
+@missing_function.mended
+def missing_function():
+    x = np.asarray([3.0, 1.0, 2.0])
+    return np.asarray(numpy.sort(x))
+
+
+@mistake(
+    "A function of JAX that has another name here",
+    AttributeError,
+    at="np.nanmean",
+    got="'nanmean'",
+    wanted="fnx.numpy has no 'nanmean'",
+    write="Write fnx.numpy.mean(x, where=~fnx.numpy.isnan(x)).",
+)
+def renamed_function():
+    return np.nanmean(np.asarray([1.0, np.nan]))
+
+
+@renamed_function.mended
+def renamed_function():
+    x = np.asarray([1.0, np.nan])
+    return np.mean(x, where=~np.isnan(x))

@@ -13,9 +13,23 @@ from typing import Any
 
 from fnx.core.primitive import Primitive
 from fnx.core.sources import user_source
+from fnx.core.tracebacks import publish as _publish
 from fnx.errors import FnxTypeError
 from fnx.ops.contraction import dot_general_p
 from fnx.ops.markers import name_p
+
+__all__ = [
+    "checkpoint_dots",
+    "checkpoint_dots_with_no_batch_dims",
+    "dots_saveable",
+    "dots_with_no_batch_dims_saveable",
+    "everything_saveable",
+    "nothing_saveable",
+    "save_any_names_but_these",
+    "save_anything_except_these_names",
+    "save_from_both_policies",
+    "save_only_these_names",
+]
 
 Policy = Callable[..., bool]
 
@@ -101,3 +115,6 @@ def _checked(what: str, names: tuple[Any, ...]) -> frozenset[str]:
             hint=f'Write {what}("hidden", "attention"), one argument for each name.',
         )
     return frozenset(names)
+
+
+_publish(globals(), "fnx.checkpoint_policies")

@@ -301,7 +301,7 @@ def test_whose_code_it_is():
     assert owner(caught.__code__, {}) is USERS
     assert owner(pytest.importorskip.__code__, {}) is USERS
     text = compile("1", "<string>", "eval")
-    assert owner(text, {"__name__": "fnx.nn.linear"}) is OURS
+    assert owner(text, {"__name__": "fnx.nn.dense"}) is OURS
     assert owner(text, {"__name__": "fnxtra"}) is USERS
 
 

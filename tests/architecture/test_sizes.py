@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted([*ROOT.glob("fnx/**/*.py"), *ROOT.glob("fnx_xla_lite/**/*.py")])
-LONGEST_FILE = 320
+LONGEST_FILE = 330
 LONGEST_FUNCTION = 60
 FORBIDDEN_NAMES = {"utils.py", "common.py", "misc.py", "helpers.py"}
 

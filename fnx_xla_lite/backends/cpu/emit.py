@@ -20,6 +20,7 @@ from fnx_xla_lite.backends.cpu.emit_facts import Facts
 from fnx_xla_lite.backends.cpu.emit_loops import emit_body
 from fnx_xla_lite.backends.cpu.emit_prefetch import rows_ahead
 from fnx_xla_lite.backends.cpu.emit_scope import Lanes, Scope
+from fnx_xla_lite.backends.cpu.emit_stream import emit_choice, fence, streamed
 from fnx_xla_lite.backends.cpu.emit_types import I64, POINTER, memory_type, stack
 from fnx_xla_lite.backends.cpu.expand import expand_matmul
 from fnx_xla_lite.backends.cpu.gemm import emit_matmul
@@ -49,10 +50,27 @@ def emit_kernel(module: ir.Module, kernel: loops.Kernel, target: Target, name: s
     declare_features(module, ("avx512",) if target.name == "avx512" else ())
     if len(kernel.body) == 1 and isinstance(kernel.body[0], loops.Matmul):
         return _emit_product(module, replace(kernel, name=name), kernel.body[0], target)
-    return _emit_nest(module, expand_matmul(kernel), target, name)
+    nest = expand_matmul(kernel)
+    large = streamed(nest, target)
+    if not large:
+        return _emit_nest(module, nest, target, name)
+    plain = _emit_nest(module, nest, target, f"{name}.plain")
+    streaming = _emit_nest(module, nest, target, f"{name}.streaming", large)
+    versions = [module.globals[code.name] for code in (streaming, plain)]
+    for version in versions:
+        version.linkage = "internal"
+    emit_choice(ir.Function(module, TASK, name), nest, large, *versions)
+    return replace(plain, name=name)
 
 
-def _emit_nest(module: ir.Module, kernel: loops.Kernel, target: Target, name: str) -> KernelCode:
+def _emit_nest(
+    module: ir.Module,
+    kernel: loops.Kernel,
+    target: Target,
+    name: str,
+    large: frozenset[str] = frozenset(),
+) -> KernelCode:
+    """Loops; the results ``large`` are written past the caches, and must be aligned."""
     facts = Facts(kernel, target)
     function = ir.Function(module, TASK, name)
     prefix, body = parallel_prefix(kernel)
@@ -60,10 +78,13 @@ def _emit_nest(module: ir.Module, kernel: loops.Kernel, target: Target, name: st
     builder = ir.IRBuilder(function.append_basic_block("entry"))
     scope = Scope(facts, builder)
     scope.ahead = rows_ahead(facts, prefix, body)
+    scope.streamed = large
     tasks = math.prod(loop.extent for loop in prefix)
     if tasks:
         _bind_buffers(scope, kernel, function, on_stack=scratch_bytes <= _STACK_SCRATCH)
         _emit_tasks(scope, prefix, body, function)
+    if large:
+        fence(builder)
     builder.ret_void()
     wanted = 0 if scratch_bytes <= _STACK_SCRATCH else scratch_bytes
     return KernelCode(name, tasks, wanted, nanoseconds(facts, body))

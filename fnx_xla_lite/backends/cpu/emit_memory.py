@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from llvmlite import ir
 
 from fnx_xla_lite.backends.cpu.emit_scope import Scope
+from fnx_xla_lite.backends.cpu.emit_stream import is_aligned, store_streaming
 from fnx_xla_lite.backends.cpu.emit_types import (
     I1,
     I32,
@@ -72,7 +73,11 @@ def emit_store(scope: Scope, store: loops.Store, value: ir.Value, emit: EmitExpr
         builder.store(to_memory(builder, value, dtype), place.address, align=align)
     else:
         raw = to_memory(builder, splat(builder, value, vector.count), dtype)
-        _store_lanes(scope, place, raw, memory_type(dtype), align)
+        whole = scope.mask is None and place.scattered is None and place.step == 1
+        if whole and store.buffer in scope.streamed and is_aligned(scope, store, vector.count):
+            store_streaming(builder, raw, place.address, vector.count * align)
+        else:
+            _store_lanes(scope, place, raw, memory_type(dtype), align)
     scope.forget(store.buffer)
 
 

@@ -61,6 +61,7 @@ class Scope:
         self.extents: dict[str, int] = {}
         self.accumulators: dict[str, Accumulator] = {}
         self.ahead: dict[int, tuple[tuple[loops.Load, int], ...]] = {}
+        self.streamed: frozenset[str] = frozenset()
 
     @property
     def builder(self) -> ir.IRBuilder:

@@ -39,6 +39,13 @@ def buffers_of(body: tuple[loops.Stmt, ...]) -> Iterator[str]:
     for statement in statements(body):
         if isinstance(statement, loops.Store):
             yield statement.buffer
+    yield from loaded_buffers(body)
+
+
+def loaded_buffers(body: tuple[loops.Stmt, ...]) -> Iterator[str]:
+    """The buffers that statements load from, for their values or for their indices."""
+    for statement in statements(body):
+        if isinstance(statement, loops.Store):
             yield from _loaded_by_indices(statement.indices)
         for expr in values_of(statement):
             yield from _loaded(expr)

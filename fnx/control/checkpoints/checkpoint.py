@@ -16,6 +16,8 @@ from fnx.control.checkpoints.checkpoint_policies import Policy
 from fnx.control.checkpoints.cut import Cut, cut
 from fnx.control.checkpoints.linear import checkpoint_linear_p
 from fnx.control.derived import derived
+from fnx.control.is_known import is_known
+from fnx.control.loops.stepwise import has_unbounded_loop, split_step
 from fnx.core.evaluate import evaluate
 from fnx.core.flatten import FlatFunction, as_value, close, name_of, trace_closed
 from fnx.core.ir import Jaxpr
@@ -133,6 +135,8 @@ def _jvp(
 def _split(
     primals: Values, tangents: Values, *, body: Jaxpr, policy: Policy | None, prevent_cse: bool
 ) -> tuple[Values, Values]:
+    if has_unbounded_loop(body) and all(map(is_known, primals)):
+        return split_step(body, primals, tangents)  # its steps are counted as it runs: all is kept
     active = tuple([t is not None for t in tangents])
     parts: Cut = derived(
         body, ("checkpoint", active, policy), functools.partial(cut, body, active, policy)

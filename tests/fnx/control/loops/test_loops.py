@@ -110,6 +110,17 @@ def test_branches_in_a_loop_that_runs_step_by_step_may_have_unbounded_loops():
     close(fnx.vmap(fnx.jacfwd(f))(np.array([x, x])), 2 * x + 1 + 4 * x**3)
 
 
+def test_unbounded_loops_in_a_checkpoint_are_recorded_in_an_unjitted_gradient():
+    def power(x):  # x ** 3
+        return lax.while_loop(lambda s: s[0] < 3, lambda s: (s[0] + 1, s[1] * x), (0, 1.0))[1]
+
+    f = lambda x: fnx.checkpoint(lambda x: x * power(x))(x)
+    x = np.float64(1.5)
+    close(fnx.grad(f)(x), 4 * x**3)
+    close(fnx.grad(fnx.grad(f))(x), 12 * x**2)
+    close(fnx.jit(fnx.jacfwd(f))(x), 4 * x**3)
+
+
 def test_a_bound_that_is_exceeded_is_an_error_where_values_are_known_and_nan_elsewhere():
     f = lambda a: root(a, 2)
     with pytest.raises(ValueError, match=r"still holds after max_steps=2[\s\S]*test_loops\.py"):

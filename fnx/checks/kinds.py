@@ -34,8 +34,17 @@ _MEANINGS = {
 }
 
 
-def parse_kinds(check: str | Collection[str] | None) -> Kinds:
+def parse_kinds(
+    check: str | Collection[str] | None,
+    what: str = "jit: check",
+    write: str = 'check="nan,index", or "all"',
+) -> Kinds:
     """The set of checks that ``"nan,index"``, a collection of names, ``"all"`` or None mean.
+
+    Args:
+        check: as the user wrote it.
+        what: the argument, for messages.
+        write: what can be written for it.
 
     Raises:
         FnxValueError: for a name that is no check.
@@ -47,16 +56,16 @@ def parse_kinds(check: str | Collection[str] | None) -> Kinds:
         return frozenset()
     names = check.split(",") if isinstance(check, str) else _listed(check)
     names = [name.strip() if isinstance(name, str) else name for name in names]
-    found = {name for name in names if name != ""}
-    unknown = [name for name in names if name != "" and name not in ALL and name != "all"]
+    names = [name for name in names if name != ""]
+    unknown = [name for name in names if name not in (*ALL, "all")]
     if unknown:
         listed = "\n".join([f"{name!r}: {meaning}" for name, meaning in _MEANINGS.items()])
         raise FnxValueError(
-            f"jit: check has {unknown[0]!r}, which is no check.",
+            f"{what} has {unknown[0]!r}, which is no check.",
             source=user_source(),
-            hint=f'Write for example check="nan,index", or "all". The checks are\n{listed}',
+            hint=f"Write for example {write}. The checks are\n{listed}",
         )
-    return ALL if "all" in found else frozenset(found)
+    return ALL if "all" in names else frozenset(names)
 
 
 def _listed(check: object) -> list[object]:

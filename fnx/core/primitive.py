@@ -1,51 +1,6 @@
 """Primitive: a name and one required rule per interpretation; ``REGISTRY`` holds them all.
 
-Every rule works on flat tuples and returns a tuple, one entry per result:
-
-type
-    ``type(*avals, **params) -> avals``. Raises ``FnxTypeError`` on operands that do not fit.
-numpy
-    ``numpy(xp, *arrays, **params) -> arrays``: the eager meaning, on arrays of the module ``xp``.
-jvp
-    ``jvp(primals, tangents, outs, **params) -> out_tangents``. ``None`` is a zero tangent, on both
-    sides; at least one tangent is given. Integers and booleans always have tangent ``None``.
-transpose
-    ``transpose(cts, inputs, **params) -> input_cts``. ``inputs[i]`` is a ``Linear(aval)`` where the
-    operation is linear in it, and a value elsewhere; the result is ``None`` for values and for
-    zeros. ``cts`` may hold ``None``. With ``carries_masks``, for primitives that hold jaxprs:
-    ``transpose(cts, inputs, masks=masks, **params) -> (input_cts, input_masks)``, with the masks of
-    `fnx.transforms.masks`.
-batch
-    ``batch(inputs, axes, size, **params) -> (outs, out_axes)``; an axis is ``None`` for an unmapped
-    value. At least one is mapped.
-lower
-    ``lower(b, *operands, **params) -> HLO values`` with the HLO builder ``b``.
-split
-    Primitives with jaxprs or functions among their parameters only: ``split(primals, tangents,
-    **params) -> (outs, out_tangents)``, the linearised run: primal work binds on primals, linear
-    work on tangents, so that the two can be told apart. Their ``jvp`` gets ``None`` for ``outs``,
-    and returns ``(outs, out_tangents)`` too.
-dce
-    Optional: ``dce(eqn, used) -> eqn``, the equation without what only results that are not
-    ``used`` need.
-
-collect
-    Collectives only: ``collect(inputs, axes, size, **params)``, as ``batch``, is the rule of the
-    `vmap` whose axis is called ``params["axis_name"]``; ``batch`` is that of all others. No operand
-    need be mapped.
-
-Rules call operations (``mul(t, cos(x))``), never infix operators, so that ``fnx.ops`` does not
-depend on ``fnx.numpy``.
-
-Rules written outside of fnx are checked where they are called (`fnx.core.rule_checks`).
-
-A primitive with an *effect* does something besides computing its results: its equations are never
-dropped, merged or moved past each other (`fnx.core.effects`).
-
-Names are global. A primitive that is made again in the same place replaces the one before: programs
-that hold that one keep it.
-
-A *pointwise* primitive computes element ``i`` of its result from elements ``i`` of its operands.
+The rules and their signatures stand in the class: ``help(fnx.extend.Primitive)``.
 """
 
 from __future__ import annotations
@@ -85,7 +40,49 @@ class Linear:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Primitive:
-    """An operation and all its rules."""
+    """An operation and all its rules.
+
+    Every rule works on flat tuples and returns a tuple, one entry per result. All six are required;
+    "cannot" is a value with a reason, `NotDifferentiable` or `NotLinear`.
+
+    Attributes:
+        name: global; begin yours with your package's. A primitive that is made again in the same
+            place replaces the one before: programs that hold that one keep it.
+        type: ``type(*avals, **params) -> avals``. Raises ``FnxTypeError`` on operands that do not
+            fit.
+        numpy: ``numpy(xp, *arrays, **params) -> arrays``: the eager meaning, on arrays of the
+            module ``xp``.
+        jvp: ``jvp(primals, tangents, outs, **params) -> out_tangents``. ``None`` is a zero tangent,
+            on both sides; at least one tangent is given. Integers and booleans always have tangent
+            ``None``.
+        transpose: ``transpose(cts, inputs, **params) -> input_cts``. ``inputs[i]`` is a
+            ``Linear(aval)`` where the operation is linear in it, and a value elsewhere; the result
+            is ``None`` for values and for zeros. ``cts`` may hold ``None``.
+        batch: ``batch(inputs, axes, size, **params) -> (outs, out_axes)``; an axis is ``None`` for
+            an unmapped value. At least one is mapped.
+        lower: ``lower(b, *operands, **params) -> HLO values`` with the HLO builder ``b``.
+        split: of primitives with jaxprs or functions among their parameters only: ``split(primals,
+            tangents, **params) -> (outs, out_tangents)``, the linearised run: primal work binds on
+            primals, linear work on tangents, so that the two can be told apart. Their ``jvp`` gets
+            ``None`` for ``outs``, and returns ``(outs, out_tangents)`` too.
+        collect: of collectives only: ``collect(inputs, axes, size, **params)``, as ``batch``, is
+            the rule of the `vmap` whose axis is called ``params["axis_name"]``; ``batch`` is that
+            of all others. No operand need be mapped.
+        carries_masks: of primitives that hold jaxprs: then ``transpose(cts, inputs, masks=masks,
+            **params) -> (input_cts, input_masks)``, with the masks of `fnx.transforms.masks`.
+        pointwise: whether element ``i`` of the result is computed from elements ``i`` of the
+            operands.
+        dce: optional: ``dce(eqn, used) -> eqn``, the equation without what only results that are
+            not ``used`` need.
+        effect: whether it does something besides computing its results: then its equations are
+            never dropped, merged or moved past each other (`fnx.core.effects`).
+        is_checked: whether rules were written outside of fnx: these are checked where they are
+            called (`fnx.core.rule_checks`).
+        source: the user's line that made it.
+
+    Rules call operations (``mul(t, cos(x))``), never infix operators, in fnx itself, so that
+    ``fnx.ops`` does not depend on ``fnx.numpy``.
+    """
 
     name: str
     type: Callable[..., tuple[Aval, ...]]

@@ -11,12 +11,13 @@ from collections.abc import Hashable, Sequence
 from typing import Any
 
 from fnx import tree
+from fnx.core.array import Array
 from fnx.core.dtypes import BOOL, FLOATS
 from fnx.core.flatten import as_value
 from fnx.core.infer import infer
 from fnx.core.primitive import Primitive
 from fnx.core.sources import user_source
-from fnx.core.trace import axes_in_scope, bind
+from fnx.core.trace import Tracer, axes_in_scope, bind
 from fnx.errors import FnxTypeError, FnxValueError
 from fnx.lax.arguments import axis_of, value_error
 from fnx.lax.elementwise import convert_element_type
@@ -207,12 +208,28 @@ def _sizes(what: str, axis_name: Name) -> dict[Name, int]:
     """The axes meant and their sizes, in the order in which they are named."""
     scope = axes_in_scope()
     names = axis_name if isinstance(axis_name, tuple | list) else (axis_name,)
+    for name in names:
+        _check_name(what, name)
     missing = [name for name in names if name not in scope]
     if missing:
         raise ops.unbound(what, missing[0], scope)
     if len(set(names)) < len(names):
         raise value_error(f"{what}: an axis is named twice in {axis_name!r}.")
     return {name: scope[name] for name in names}
+
+
+def _check_name(what: str, name: Any) -> None:
+    """Say that a value stands where a name belongs: the arguments may be swapped."""
+    is_array = isinstance(name, Array | Tracer)
+    if is_array or isinstance(name, float) or not isinstance(name, Hashable):
+        got = name.aval if is_array else f"{type(name).__name__} {name!r:.40}"
+        takes_value = what not in ("axis_index", "axis_size")
+        example = f"fnx.lax.{what}(x, 'i', ...)" if takes_value else f"fnx.lax.{what}('i')"
+        raise FnxTypeError(
+            f"{what}: expected the name of a mapped axis, got {got}.",
+            source=user_source(),
+            hint=f"Write {example}" + (", the value first." if takes_value else "."),
+        )
 
 
 def _one(what: str, axis_name: Name) -> tuple[Name, int]:

@@ -93,7 +93,10 @@ def jit(
         )
     static = by_position_and_name(fun, static_argnums, static_argnames, "static")
     donated = by_position_and_name(fun, donate_argnums, donate_argnames, "donate")
-    checks = parse_kinds(config.checks if check is None else check)
+    if check is None:
+        checks = parse_kinds(config.checks, "FNX_CHECKS", "FNX_CHECKS=nan,index")
+    else:
+        checks = parse_kinds(check)
     return Jitted(fun, Options(*static, *donated, inline, keep_unused, checks))
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from fnx.core.array import Array, wrap
 from fnx.core.dtypes import BOOL, FLOAT32, FLOATS, as_dtype
 from fnx.core.trace import Tracer
+from fnx.errors import AbstractValueError
 from fnx.numpy.conversion import astype
 from fnx.numpy.promotion import (
     ArrayLike,
@@ -21,8 +22,9 @@ from fnx.numpy.promotion import (
     value_error,
 )
 from fnx.numpy.shaping import broadcast_to
-from fnx.numpy.sizes import Shape, as_shape, check_device
+from fnx.numpy.sizes import Shape, as_count, as_shape, check_device
 from fnx.ops import creation as ops
+from fnx.ops.checks import unknown_size
 
 
 def full(
@@ -33,9 +35,15 @@ def full(
     >>> full((2,), 7)
     Array([7, 7], dtype=int32)
     """
-    check_device("full", device)
-    sizes = as_shape(shape, "full")
-    value = as_operand(fill_value, "full")
+    return _full("full", shape, fill_value, dtype, device)
+
+
+def _full(
+    name: str, shape: Shape, fill_value: ArrayLike, dtype: object, device: str | None
+) -> Array:
+    check_device(name, device)
+    sizes = as_shape(shape, name)
+    value = as_operand(fill_value, name)
     target = aval_of(value).dtype if dtype is None else as_dtype(dtype)
     if isinstance(value, Array | Tracer):
         return broadcast_to(astype(value, target), sizes)
@@ -44,12 +52,12 @@ def full(
 
 def zeros(shape: Shape, dtype: object = None, *, device: str | None = None) -> Array:
     """An array of zeros; float32 unless told."""
-    return full(shape, 0, dtype or FLOAT32, device=device)
+    return _full("zeros", shape, 0, dtype or FLOAT32, device)
 
 
 def ones(shape: Shape, dtype: object = None, *, device: str | None = None) -> Array:
     """An array of ones; float32 unless told."""
-    return full(shape, 1, dtype or FLOAT32, device=device)
+    return _full("ones", shape, 1, dtype or FLOAT32, device)
 
 
 def empty(shape: Shape, dtype: object = None, *, device: str | None = None) -> Array:
@@ -140,7 +148,10 @@ def arange(
 def _concrete_number(x: object, name: str) -> Any:
     if isinstance(x, bool | int | float | np.generic):
         return x
-    return as_operand(x, name).item()
+    try:
+        return as_operand(x, name).item()
+    except AbstractValueError:
+        raise unknown_size(name, f"{x!r}") from None
 
 
 def linspace(
@@ -159,6 +170,7 @@ def linspace(
     Array([0. , 0.5, 1. ], dtype=float32)
     """
     check_device("linspace", device)
+    num = as_count(num, "linspace")
     if num < 0:
         raise value_error(f"linspace: the number of values cannot be negative, got {num}.")
     bounds = [_concrete_number(x, "linspace") for x in (start, stop)]

@@ -254,7 +254,8 @@ def _span(entry: slice, size: int) -> Span:
             f"x[start:stop]: the bounds of a slice must be known, got {_bounds(entry)}.",
             source=current_source(),
             hint="The size of the result must be static: fnx.lax.dynamic_slice(x, (start,),\n"
-            "(size,)) takes traced starts.",
+            "(size,)) takes traced starts. Or keep all, and leave out what is too much by a mask:\n"
+            "fnx.numpy.where(fnx.numpy.arange(len(x)) < stop, x, 0).",
         ) from None
     except TypeError:
         message = f"x[start:stop]: expected ints, got {_bounds(entry)}."

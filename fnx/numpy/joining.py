@@ -10,6 +10,7 @@ import numpy as np
 
 from fnx.core.array import Array, wrap
 from fnx.core.avals import Aval
+from fnx.core.trace import Tracer
 from fnx.numpy.promotion import (
     ArrayLike,
     as_owned,
@@ -21,9 +22,10 @@ from fnx.numpy.promotion import (
     value_error,
 )
 from fnx.numpy.shaping import Axis, atleast_1d, atleast_2d, expand_dims, ravel, reshape, squeeze
-from fnx.numpy.sizes import as_shape
+from fnx.numpy.sizes import as_count, as_shape
 from fnx.ops import indexing
 from fnx.ops import shape as ops
+from fnx.ops.checks import unknown_size
 
 
 def concat(arrays: Sequence[ArrayLike], /, *, axis: int | None = 0) -> Array:
@@ -98,6 +100,8 @@ def split(x: ArrayLike, sections: int | Sequence[int], axis: int = 0) -> list[Ar
     x = as_owned(x, "split")
     position = canonical_axis(axis, x.aval.ndim, "split")
     size = x.aval.shape[position]
+    if not isinstance(sections, Sequence):
+        sections = as_count(sections, "split")
     if isinstance(sections, Sequence):
         cuts = [0, *(c.__index__() for c in sections), size]
     elif sections < 1 or size % sections:
@@ -115,6 +119,7 @@ def array_split(x: ArrayLike, sections: int | Sequence[int], axis: int = 0) -> l
     x = as_owned(x, "array_split")
     if isinstance(sections, Sequence):
         return split(x, sections, axis)
+    sections = as_count(sections, "array_split")
     size = x.aval.shape[canonical_axis(axis, x.aval.ndim, "array_split")]
     each, more = divmod(size, sections)
     cuts = [i * each + min(i, more) for i in range(1, sections)]
@@ -205,6 +210,8 @@ def repeat(
     x, axis = (ravel(x), 0) if axis is None else (x, axis)
     position = canonical_axis(axis, x.aval.ndim, "repeat")
     sizes = x.aval.shape
+    if isinstance(repeats, Tracer) and not repeats.aval.shape:
+        repeats = as_count(repeats, "repeat")
     if isinstance(repeats, int):
         (times,) = as_shape(repeats, "repeat")
         spread = (*sizes[: position + 1], times, *sizes[position + 1 :])
@@ -213,6 +220,8 @@ def repeat(
             repeated, (*sizes[:position], sizes[position] * times, *sizes[position + 1 :])
         )
     else:
+        if isinstance(repeats, Tracer) and repeats._value is None:
+            raise unknown_size("repeat", f"{repeats!r}")
         places = np.repeat(np.arange(sizes[position], dtype=np.int32), np.asarray(repeats, np.intp))
         nothing = piece(x, position, 0, 0)
         result = indexing.take(x, wrap(places), axis=position) if places.size else nothing

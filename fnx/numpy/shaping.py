@@ -48,7 +48,7 @@ def _with_inferred_size(x: Any, shape: Shape) -> tuple[int, ...]:
     given = [shape] if not isinstance(shape, Sequence) else list(shape)
     unknown = [i for i, size in enumerate(given) if type(size) is int and size == -1]
     for i in unknown[:1]:
-        rest = math.prod(as_shape(given[:i] + given[i + 1 :], "reshape"))
+        rest = math.prod(as_shape((*given[:i], *given[i + 1 :]), "reshape"))
         given[i] = x.aval.size // rest if rest else 0
     sizes = as_shape(tuple(given), "reshape")
     if math.prod(sizes) != x.aval.size:

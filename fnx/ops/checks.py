@@ -12,7 +12,7 @@ from fnx.core.avals import Aval
 from fnx.core.dtypes import BOOLS, FLOAT32, FLOATS, INTS, NUMBERS, dtype_name, scalar_dtype
 from fnx.core.eager import aval_of
 from fnx.core.sources import current_source
-from fnx.errors import FnxTypeError
+from fnx.errors import AbstractValueError, FnxTypeError
 
 PYTHON_SCALARS = frozenset({bool, int, float})
 
@@ -86,10 +86,23 @@ def check_shape(name: str, shape: tuple[int, ...]) -> None:
         fail(name, f"sizes must not be negative, got shape {shape}")
 
 
+def unknown_size(name: str, got: Any) -> AbstractValueError:
+    """The error for a traced value where a size must be known."""
+    return AbstractValueError(
+        f"{name}: shapes must be known while tracing, got {got}.",
+        source=current_source(),
+        hint="Make it a static argument: fnx.jit(f, static_argnums=...), a program for each size.\n"
+        "Or take the largest size there can be, and leave out what is too much by a mask:\n"
+        "fnx.numpy.where(fnx.numpy.arange(largest) < n, x, 0).",
+    )
+
+
 def integers(name: str, what: str, values: Iterable[Any]) -> tuple[int, ...]:
     """A static parameter such as a shape or axes, as a tuple of Python ints."""
     try:
         return tuple(map(operator.index, values))
+    except AbstractValueError:
+        raise unknown_size(name, f"{what} {values!r}") from None
     except TypeError:
         fail(name, f"{what} must be a tuple of Python integers, got {values!r}")
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 import fnx
 import fnx.numpy as np
 from fnx import checkify, lax
-from fnx.errors import FnxError, IndexCheckError, NanError, OverflowCheckError, UnboundAxisError
+from fnx.errors import (
+    FnxError,
+    FnxTypeError,
+    FnxValueError,
+    IndexCheckError,
+    NanError,
+    OverflowCheckError,
+    UnboundAxisError,
+)
 from tests.errors.mistake import mistake
 
 
@@ -101,3 +109,37 @@ def axis_name():
 @axis_name.mended
 def axis_name():
     return fnx.vmap(lambda x: x / lax.psum(x, "rows"), axis_name="rows")(np.ones(3))
+
+
+@mistake(
+    "A group of checks by its name in a string",
+    FnxValueError,
+    at="checkify.checkify",
+    got="errors has 'float'",
+    wanted="which is no check",
+    write="errors=checkify.float_checks | checkify.index_checks",
+)
+def checkify_errors():
+    return checkify.checkify(np.log, errors="float")(-1.0)
+
+
+@checkify_errors.mended
+def checkify_errors():
+    return checkify.checkify(np.log, errors=checkify.float_checks)(-1.0)
+
+
+@mistake(
+    "The name of an axis in front of the value",
+    FnxTypeError,
+    at="lax.psum",
+    got="got f32[]",
+    wanted="expected the name of a mapped axis",
+    write="Write fnx.lax.psum(x, 'i', ...), the value first",
+)
+def swapped_axis():
+    return fnx.vmap(lambda x: x / lax.psum("i", x), axis_name="i")(np.ones(3))
+
+
+@swapped_axis.mended
+def swapped_axis():
+    return fnx.vmap(lambda x: x / lax.psum(x, "i"), axis_name="i")(np.ones(3))

@@ -153,8 +153,8 @@ def choice_size():
     "A shape that is traced",
     fnx.errors.AbstractValueError,
     at="random.normal",
-    got="a traced i32~[]",
-    wanted="needs the value",
+    got="got (Tracer<i32~[]>,)",
+    wanted="shapes must be known while tracing",
     write="fnx.jit(f, static_argnums=...)",
 )
 def traced_shape():

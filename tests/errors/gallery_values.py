@@ -233,8 +233,8 @@ def mask_index():
     "A shape that depends on a value",
     AbstractValueError,
     at="np.zeros(n)",
-    got="a traced i32~[]",
-    wanted="needs the value",
+    got="got Tracer<i32~[]>",
+    wanted="zeros: shapes must be known while tracing",
     write="fnx.jit(f, static_argnums=...)",
 )
 def traced_shape():
@@ -244,6 +244,24 @@ def traced_shape():
 @traced_shape.mended
 def traced_shape():
     return fnx.jit(lambda n: np.zeros(n), static_argnums=0)(3)
+
+
+@mistake(
+    "A range up to a traced value",
+    AbstractValueError,
+    at="np.arange(n)",
+    got="got Tracer<i32~[]>",
+    wanted="arange: shapes must be known while tracing",
+    write="leave out what is too much by a mask",
+)
+def traced_range():
+    return fnx.jit(lambda x, n: x[np.arange(n)].sum())(np.arange(9.0), 3)
+
+
+@traced_range.mended
+def traced_range():
+    f = lambda x, n: np.where(np.arange(len(x)) < n, x, 0).sum()
+    return fnx.jit(f)(np.arange(9.0), 3)
 
 
 @mistake(

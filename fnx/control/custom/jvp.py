@@ -81,6 +81,9 @@ class custom_jvp:
 
         self.rule = rule
 
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
+        return self if instance is None else functools.partial(self, instance)
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function."""
         if self.rule is None:

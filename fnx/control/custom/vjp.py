@@ -62,6 +62,9 @@ class custom_vjp:
         """
         self.fwd, self.bwd = fwd, bwd
 
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
+        return self if instance is None else functools.partial(self, instance)
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function."""
         if self.fwd is None or self.bwd is None:

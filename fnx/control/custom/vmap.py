@@ -65,6 +65,9 @@ class custom_vmap:
         self.rule = rule
         return rule
 
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
+        return self if instance is None else functools.partial(self, instance)
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function."""
         if self.rule is None:

@@ -259,3 +259,21 @@ def test_an_error_has_no_message_while_it_is_traced():
 def test_checks_in_text_and_verified():
     jaxpr = fnx.make_jaxpr(f)(X, 1)
     assert "check[" in str(jaxpr)
+
+
+@pytest.mark.parametrize("errors", ["float", True, ["nan", "indices"], [["nan"]]])
+def test_unknown_checks_are_named_with_the_function(errors):
+    with pytest.raises(FnxValueError, match=r"^checkify: errors has .*, which is no check") as info:
+        ck.checkify(fnp.log, errors=errors)
+    assert "errors=checkify.float_checks | checkify.index_checks" in str(info.value)
+
+
+def test_the_same_for_what_is_left_out():
+    with pytest.raises(FnxValueError, match=r"^checkify\.unchecked: the list has 'nans'") as info:
+        ck.unchecked("nans")
+    assert 'unchecked("nan", "index")' in str(info.value)
+
+
+def test_a_result_in_place_of_a_function():
+    with pytest.raises(FnxTypeError, match="checkify: expected a function, got Array"):
+        ck.checkify(fnp.log(1.0))

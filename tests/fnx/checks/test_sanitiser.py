@@ -428,6 +428,10 @@ def test_an_unknown_check():
 def test_checks_for_all_functions_come_from_the_environment(monkeypatch):
     assert config.read({"FNX_CHECKS": "nan"}).checks == "nan"
     changed = config.read({"FNX_CHECKS": "nan"})
+    wrong = config.read({"FNX_CHECKS": "nans"})
+    monkeypatch.setattr("fnx.lowering.jit.config", wrong)
+    with pytest.raises(FnxValueError, match=r"^FNX_CHECKS has 'nans', which is no check"):
+        fnx.jit(lambda x: x)
     monkeypatch.setattr("fnx.lowering.jit.config", changed)
     with pytest.raises(NanError):
         fnx.jit(lambda x: fnp.log(x))(-1.0)

@@ -10,6 +10,7 @@ from hypothesis.extra import numpy as npst
 
 import fnx
 import fnx.numpy as fnp
+from fnx.errors import AbstractValueError
 from tests.oracles import said
 
 shapes = npst.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=3)
@@ -268,6 +269,41 @@ def test_errors_teach(call, message):
     assert re.search(message, said(caught.value))
 
 
-def test_shapes_that_depend_on_data_are_explained():
-    with pytest.raises(TypeError, match="static argument"):
-        fnx.jit(lambda n: fnp.zeros(n))(3)
+@pytest.mark.parametrize(
+    ("name", "call"),
+    [
+        ("arange", lambda n: fnp.arange(n)),
+        ("arange", lambda n: fnp.arange(0, 10, n)),
+        ("zeros", lambda n: fnp.zeros(n)),
+        ("ones", lambda n: fnp.ones((2, n))),
+        ("full", lambda n: fnp.full((n,), 2.0)),
+        ("eye", lambda n: fnp.eye(n)),
+        ("tri", lambda n: fnp.tri(3, n)),
+        ("linspace", lambda n: fnp.linspace(0.0, 1.0, n)),
+        ("broadcast_to", lambda n: fnp.broadcast_to(1.0, (n,))),
+        ("reshape", lambda n: fnp.ones(6).reshape(n, -1)),
+        ("tile", lambda n: fnp.tile(fnp.ones(3), n)),
+        ("repeat", lambda n: fnp.repeat(fnp.ones(3), n)),
+        ("repeat", lambda n: fnp.repeat(fnp.ones(3), n + fnp.arange(3))),
+        ("split", lambda n: fnp.split(fnp.ones(4), n)),
+        ("array_split", lambda n: fnp.array_split(fnp.ones(4), n)),
+        ("iota", lambda n: fnx.lax.iota("int32", n)),
+        ("broadcast_in_dim", lambda n: fnx.lax.full((n,), 1.0)),
+    ],
+)
+def test_shapes_that_depend_on_data_are_explained(name, call):
+    pattern = rf"^{name}: shapes must be known while tracing, got .*Tracer<i32"
+    with pytest.raises(AbstractValueError, match=pattern) as info:
+        fnx.jit(call)(3)
+    assert "static argument: fnx.jit(f, static_argnums=...)" in str(info.value)
+    assert "fnx.numpy.where(fnx.numpy.arange(largest) < n, x, 0)" in str(info.value)
+
+
+def test_shapes_may_depend_on_values_that_are_known():
+    """Under an un-jitted `grad` the count is a tracer that carries its value."""
+    f = lambda x: (fnp.arange(x.astype("int32")) * x).sum() + fnp.repeat(x, x.astype("int32")).sum()
+    assert float(fnx.grad(f)(3.0)) == 6.0
+    g = lambda x: x * fnp.linspace(0.0, 1.0, x.astype("int32")).sum()
+    assert float(fnx.grad(g)(3.0)) == 1.5
+    h = lambda x: fnp.split(x * fnp.ones(4), x.astype("int32"))[0].sum()
+    assert float(fnx.grad(h)(2.0)) == 2.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 
 import numpy as np
 import pytest
@@ -241,3 +242,21 @@ def test_every_rule_of_every_collective_is_reached():
     }
     assert missing <= {("axis_index", "batch")}, "which has no operand that could be mapped"
     assert len(found) > 25
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, fnx.jit], ids=["plain", "jit"])
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda x: lax.psum("i", x), r"psum: .* got f64\[\]\.(.|\n)*Write fnx\.lax\.psum\(x, 'i'"),
+        (lambda x: lax.pmean("i", {"a": x}), r"pmean: .* got dict "),
+        (lambda x: lax.pmax("i", [x, x]), r"pmax: .* got f64\[\]"),
+        (lambda x: lax.ppermute("i", x, [(0, 1)]), r"ppermute: .* got f64\[\]"),
+        (lambda x: lax.psum("i", 2.5), r"psum: .* got float 2\.5"),
+        (lambda x: lax.axis_index(x), r"axis_index: (.|\n)*Write fnx\.lax\.axis_index\('i'\)\."),
+    ],
+)
+def test_a_value_in_place_of_a_name(wrap, call, message):
+    with pytest.raises(FnxTypeError, match="expected the name of a mapped axis") as info:
+        wrap(fnx.vmap(call, axis_name="i"))(X[:, 0])
+    assert re.search(message, str(info.value))

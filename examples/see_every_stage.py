@@ -33,16 +33,22 @@ def hot_loop(assembly):
 def main():
     """Print the stages."""
     w, x = np.ones((3, 16)), np.ones((64, 3))
-    gradient = fnx.grad(loss)
-    show("jaxpr: what Python did", fnx.make_jaxpr(loss)(w, x))
-    show("jaxpr of the gradient: a transform rewrote it", fnx.make_jaxpr(gradient)(w, x))
-    stages = fnx.jit(gradient).compiled(w, x).executable.stages
-    show("StableHLO", stages["hlo"])
-    show("StableHLO after the passes", stages["passes"])
-    show("fused: one fusion for each kernel", stages["fused"])
-    show("loop nests and planned memory", stages["loops"])
-    show("LLVM IR (the first 60 lines)", "\n".join(stages["llvm"].splitlines()[:60]))
-    show("assembly of the hot loop", hot_loop(stages["assembly"]))
+    show("jaxpr: what Python did", fnx.jit(loss).trace(w, x).jaxpr)
+    traced = fnx.jit(fnx.grad(loss)).trace(w, x)
+    show("jaxpr of the gradient: a transform rewrote it", traced.jaxpr)
+    lowered = traced.lower()
+    show("StableHLO", lowered.as_text())
+    compiled = lowered.compile()
+    show("StableHLO after the passes", compiled.as_text("passes"))
+    show("fused: one fusion for each kernel", compiled.as_text("fused"))
+    show("loop nests and planned memory", compiled.as_text("loops"))
+    llvm = compiled.as_text("llvm").splitlines()
+    show("LLVM IR (the first 60 lines)", "\n".join(llvm[:60]))
+    show("assembly of the hot loop", hot_loop(compiled.as_text("assembly")))
+    kernels = compiled.cost_analysis()["kernels"]
+    work = [f"{k['flops']:.0f} flops: {k['operations']} ({k['line']})" for k in kernels]
+    show("work and memory, known before it has run", "\n".join(work))
+    print(compiled.memory_analysis())
 
 
 if __name__ == "__main__":

@@ -59,7 +59,8 @@ def elementwise(
         jvp: for each operand ``rule(t, out, *xs, **params)``, the part of the result's tangent that
             comes from this operand's tangent ``t``, or None where it is zero. One rule if unary.
         transpose: for each operand ``rule(ct, *xs, **params)``, or None where it is not linear.
-        lower: ``lower(b, *operands, **params)``; operands have equal shapes here, literals too.
+        lower: ``lower(b, *operands, **params)``, the result; operands have equal shapes here,
+            literals too. `fnx.extend.lowered_by` writes one.
         type_rule: the whole type rule, where the shared one does not fit.
         result: the result's dtype if it is not the operands' own.
     """
@@ -71,10 +72,15 @@ def elementwise(
         jvp=_sum_of_parts(jvp),
         transpose=_transpose_each(transpose),
         batch=lambda *args, **params: batch_elementwise(primitive, *args, **params),
-        lower=lambda b, *xs, **params: (lower(b, *with_equal_shapes(b, xs), **params),),
+        lower=lambda b, *xs, **params: _as_tuple(lower(b, *with_equal_shapes(b, xs), **params)),
         pointwise=True,
     )
     return primitive
+
+
+def _as_tuple(value: Any) -> tuple[Any, ...]:
+    """One HLO value, or the tuple of one that `fnx.extend.lowered_by` makes."""
+    return value if isinstance(value, tuple) else (value,)
 
 
 def elementwise_type(

@@ -17,6 +17,21 @@ SETTINGS: dict[str, tuple[list[str], str]] = {
     "03_own_layer.py": ([], r"(?s)accuracy (99|100)\..*results after loading: True"),
     "04_many_at_once.py": ([], r"(?s)(rate 0\.\d{4}: loss 0\.\d{6}\n.*){8}best"),
     "05_errors.py": ([], r"(?s)(---.*){10}repaired: 1\.0 2\.0"),
+    "06_new_primitive.py": (
+        [],
+        r"(?s)cosh of 100: 99\.3.*differences agree: True\n.*batch agrees: True\n.*"
+        r"symmetric: True\n.*example\.laplacian a.*compiled to 1 kernel",
+    ),
+    "07_deep_in_little_memory.py": (
+        ["--depth", "8", "--size", "16"],
+        r"(?s)keeps all values.*keeps 'hidden'.*keeps nothing.*agree: True\n8 layers are one loop",
+    ),
+    "08_inside_compiled_code.py": (
+        ["--steps", "60"],
+        r"(?s)history: 0: 1\.000, 25: .*, 50: .*exp made inf at element.*in iteration 1 of the loop"
+        r".*rate = np\.exp\(x @ w\).*mean 2\.0; error: None\n.*nothing is left of 3 values"
+        r".*sqrt of 1\.0 is 1\.000\nsqrt of 2\.0 is 1\.414",
+    ),
     "digits_mlp.py": (
         ["--epochs", "6", "--hidden", "128"],
         r"test accuracy 9\d\.\d+% on 359 held-out digits(?s:.*)kernels in one",

@@ -103,6 +103,18 @@ def test_names_of_ours_are_never_replaced():
         exec(compile(_CELL.replace("my.double", "sin"), "<stdin>", "exec"), {"factor": 1.0})
 
 
+def test_an_elementwise_primitive_may_be_lowered_by_a_function():
+    twice_p = extend.elementwise(
+        "test.twice",
+        numpy=lambda xp, x, y: x * y * 2,
+        jvp=(lambda t, out, x, y: 2 * t * y, lambda t, out, x, y: 2 * t * x),
+        lower=extend.lowered_by(lambda x, y: 2 * x * y),
+    )
+    f = lambda x: extend.apply(twice_p, x, 3.0)
+    np.testing.assert_array_equal(fnx.jit(f)(X), 6 * X)
+    np.testing.assert_array_equal(fnx.jit(fnx.grad(lambda x: f(x).sum()))(X), np.full_like(X, 6))
+
+
 def test_rules_of_ours_are_not_wrapped_and_those_of_users_are():
     assert not mul_p.is_checked
     scale_primitive()

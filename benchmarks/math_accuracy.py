@@ -13,6 +13,7 @@ import time
 import mpmath as mp
 import numpy as np
 
+import fnx.numpy
 from fnx_xla_lite.hlo.dtypes import to_numpy
 from tests.xla_lite.backends.math_cases import CASES, Interval, draw, exact, ulps
 from tests.xla_lite.backends.scalar_harness import run_scalar
@@ -26,10 +27,23 @@ The largest error that was met, in units in the last place (ulp) of the exact re
 arguments of sine, cosine and tangent and subnormal numbers included). lgamma and digamma are
 measured on positive arguments: between any two negative integers they have a zero, near which the
 error is a few ulp of the larger term of the reflection formula. Times are nanoseconds for one
-element on one core. Written by `python -m benchmarks.math_accuracy`.
+element on one core. Names are those of
+`fnx.numpy`, and of `fnx.lax` where it says so. Written by `python -m benchmarks.math_accuracy`.
 
 | function | f32 ulp | f64 ulp | f32 ns | f64 ns |
 | --- | ---: | ---: | ---: | ---: |"""
+
+
+NUMPY_NAMES = {  # of StableHLO's operations
+    "cosine": "cos", "exponential": "exp", "exponential_minus_one": "expm1",
+    "log_plus_one": "log1p", "remainder": "fmod", "sine": "sin",
+}  # fmt: skip
+
+
+def user_name(op: str) -> str:
+    """What users call an operation."""
+    name = NUMPY_NAMES.get(op, op)
+    return f"`{name}`" if hasattr(fnx.numpy, name) else f"`lax.{name}`"
 
 
 def largest_error(op: str, dtype: str, points: int) -> float:
@@ -78,10 +92,11 @@ def main() -> None:
     rows["power"] = [power_error(dtype, points) for dtype in DTYPES]
     rows["atan2"] = [atan2_error(dtype, points) for dtype in DTYPES]
     rows["remainder"] = [0.0, 0.0]  # exact, by construction and by test
-    for op, errors in sorted(rows.items()):
+    by_name = lambda row: user_name(row[0]).strip("`").removeprefix("lax.")
+    for op, errors in sorted(rows.items(), key=by_name):
         times = [nanoseconds(op, dtype) for dtype in DTYPES]
         cells = [*(f"{error:.2f}" for error in errors), *(f"{t:.2f}" for t in times)]
-        print(f"| {op} | {' | '.join(cells)} |")
+        print(f"| {user_name(op)} | {' | '.join(cells)} |")
 
 
 if __name__ == "__main__":

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fnx.api import jvp, linearize, make_jaxpr, vjp, vmap
+from fnx.api import jvp, linear_transpose, linearize, make_jaxpr, vjp, vmap
 from fnx.core.evaluate import evaluate
 from fnx.core.verify import verify
+from fnx.lowering.jit import jit
 from fnx.lowering.lower import lower
 from fnx.transforms.linearize import linearize_jaxpr
 from fnx.transforms.transpose import transpose_jaxpr
@@ -106,6 +107,22 @@ def test_a_linearised_function_is_linear_and_the_jvp(name, recipe):
 def test_a_linearised_function_transforms_like_any_other(name, recipe):
     program = recipe.program(name, FLOAT64_ONLY)
     check_push(program)
+
+
+@each_smooth
+@examples(2)
+@given(recipe=recipes(SMOOTH))
+def test_the_transpose_of_a_linearised_function_is_the_vjp(name, recipe):
+    program = recipe.program(name, FLOAT64_ONLY)
+    if not program.point:
+        return
+    f, (t,) = moves_of(program, 1)
+    outs, push = linearize(f, *program.point)
+    cts = tuple(directions(np.random.default_rng(1), [np.asarray(y) for y in outs]))
+    _, pull_back = vjp(f, *program.point)
+    transposed = linear_transpose(push, *t)
+    for found in (transposed(cts), jit(transposed)(cts), jit(linear_transpose(jit(push), *t))(cts)):
+        assert_all_close(found, pull_back(cts), 1e-9, program)
 
 
 def check_push(program):

@@ -51,6 +51,28 @@ def test_jit_changes_nothing_and_compiles_once(name, recipe):
 @each
 @examples(1)
 @given(recipe=recipes(after=1))
+def test_the_stages_and_the_kept_arguments_give_the_same_bits(name, recipe):
+    program = recipe.program(name)
+    jitted = fnx.jit(program)
+    outs = jitted(*program.inputs)
+    lowered = jitted.trace(*program.inputs).lower()
+    compiled = lowered.compile()
+    assert_same_bits(compiled(*program.inputs), outs, program)
+    assert_same_bits(fnx.jit(program, keep_unused=True)(*program.inputs), outs, program)
+    memory = compiled.memory_analysis()
+    assert memory.output_size_in_bytes == sum(np.asarray(y).nbytes for y in outs)
+    assert memory.peak_memory_in_bytes >= memory.output_size_in_bytes - memory.alias_size_in_bytes
+    kept = fnx.jit(program, keep_unused=True).trace(*program.inputs).lower()
+    module = fnx_xla_lite.parse(kept.as_text())  # the text alone means the same
+    if len(module.main.body.parameters) == len(program.inputs):  # no arrays were closed over
+        run = fnx_xla_lite.compile(module)
+        found = run(*[np.asarray(fnx.numpy.asarray(x)) for x in program.inputs])
+        assert_same_bits(found, outs, program)
+
+
+@each
+@examples(1)
+@given(recipe=recipes(after=1))
 def test_donated_arguments_change_nothing(name, recipe):
     program = recipe.program(name)
     expected = program.without_wrappers()(*program.inputs)

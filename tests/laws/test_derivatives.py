@@ -15,7 +15,7 @@ from fnx.lowering.lower import lower
 from fnx.transforms.linearize import linearize_jaxpr
 from fnx.transforms.transpose import transpose_jaxpr
 from fnx_xla_lite.hlo.interpret import interpret
-from tests.laws.drawing import each_smooth, examples
+from tests.laws.drawing import each_smooth, examples, some_smooth
 from tests.op_specs import SPECS
 from tests.oracles import (
     assert_all_close,
@@ -109,7 +109,7 @@ def test_a_linearised_function_transforms_like_any_other(name, recipe):
     check_push(program)
 
 
-@each_smooth
+@some_smooth
 @examples(2)
 @given(recipe=recipes(SMOOTH))
 def test_the_transpose_of_a_linearised_function_is_the_vjp(name, recipe):

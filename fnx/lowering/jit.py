@@ -19,6 +19,7 @@ from fnx.core.array import Array
 from fnx.core.avals import Aval
 from fnx.core.eager import as_array, aval_of, is_value
 from fnx.core.flatten import as_value, name_of
+from fnx.core.key_uses import use_up
 from fnx.core.sources import user_source
 from fnx.core.trace import current_trace, has_tracers
 from fnx.core.tracebacks import boundary, trim
@@ -177,12 +178,14 @@ class Jitted:
     def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         made = call_of(self._name, self._options, args, kwargs)
         traced = self._trace(made)
+        for i in traced.uses:
+            use_up(as_value(made.leaves[i]), f"a call of {self._name}")
         if current_trace() is not None:
             outs = self._bind(traced, [as_value(x) for x in traced.of(made.leaves)])
         else:
             program = self._program(traced)
             outs = program(*traced.consts, *[as_array(x) for x in traced.of(made.leaves)])
-            if not kwargs:
+            if not kwargs and not traced.uses:
                 self._remember(made.key, traced, program, args, made.leaves)
         return tree.unflatten(traced.out_tree, outs)
 

@@ -15,6 +15,7 @@ from fnx.core.avals import Aval
 from fnx.core.eager import aval_of, is_value
 from fnx.core.flatten import FlatFunction, as_aval, close, is_described
 from fnx.core.ir import Jaxpr
+from fnx.core.key_uses import noting
 from fnx.core.sources import user_source
 from fnx.core.trace import axes_in_scope, trace
 from fnx.errors import FnxTypeError
@@ -34,6 +35,7 @@ class Signature:
     donated: tuple[bool, ...]  # one for each input of the jaxpr
     kept: tuple[bool, ...]  # one for each leaf
     whole: Jaxpr  # as it was traced, of all leaves
+    uses: tuple[int, ...]  # leaves that are random keys which it uses up, if those are checked
 
     def of(self, leaves: Sequence[Any]) -> list[Any]:
         """The leaves that the program takes."""
@@ -115,7 +117,9 @@ def trace_call(fun: Callable[..., Any], options: Options, call: Call) -> Signatu
     """Trace a function for a call: its program, of the leaves that it needs."""
     function = with_statics(fun, call.statics) if call.statics else fun
     flat = FlatFunction(function, call.in_tree)
-    jaxpr = trace(flat, call.avals)
+    with noting() as used:
+        jaxpr = trace(flat, call.avals)
+    uses = tuple([i for i, var in enumerate(jaxpr.inputs) if var in used])
     donated = _donations(options, call.in_tree, call.key[2])
     is_checked = bool(options.check)  # what nobody reads is checked too
     lean = jaxpr if options.keep_unused or is_checked else dce_jaxpr(jaxpr)
@@ -124,7 +128,7 @@ def trace_call(fun: Callable[..., Any], options: Options, call: Call) -> Signatu
     closed, consts = close(replace(lean, inputs=tuple(own)))
     gives = [d for d, is_kept in zip(donated, kept, strict=True) if is_kept]
     donations = (False,) * len(consts) + tuple(gives)
-    return Signature(closed, consts, flat.out_tree, donations, kept, jaxpr)
+    return Signature(closed, consts, flat.out_tree, donations, kept, jaxpr, uses)
 
 
 def _donations(options: Options, in_tree: TreeDef, positions: int) -> tuple[bool, ...]:

@@ -3,8 +3,10 @@
 A key is used up by a draw and by `split`; `fold_in` leaves it as it is. A second use gives the same
 bits again, or bits that depend on the first. Keys that are known are told apart by their value,
 from when they are made (`key`, `split`, `fold_in`); keys of a program that is being traced by what
-computes them, so that ``keys[0]`` is one key however often it is written. Not seen: a key that is
-passed to two compiled functions, or that every step of a loop primitive closes over.
+computes them, so that ``keys[0]`` is one key however often it is written. A compiled function that
+was traced while keys are checked uses up the arguments that its body uses. Not seen: a key that
+every step of a loop primitive closes over, and arrays of keys of which a compiled function takes
+some.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from typing import Any, NamedTuple
 from fnx.config import config
 from fnx.core.array import Array
 from fnx.core.ir import Literal, Var
+from fnx.core.key_uses import check_by, note
 from fnx.core.rehearsal import is_rehearsal
 from fnx.core.sources import Source, user_source
 from fnx.core.trace import Trace, current_trace
@@ -79,7 +82,8 @@ def _hashable(x: Any) -> Any:
 def debug_key_reuse(enable: bool = True) -> Iterator[None]:
     """Raise where a random key is used twice, as long as the ``with`` block runs.
 
-    ``FNX_CHECK_KEYS=1`` does so everywhere. Compiled functions are looked at when they are traced.
+    ``FNX_CHECK_KEYS=1`` does so everywhere. Compiled functions are looked at when they are traced;
+    those that were traced while nothing was checked use no key up.
 
     Args:
         enable: whether to check.
@@ -119,6 +123,8 @@ def use(key: Any, what: str) -> None:
     """
     if not _is_on.get() or is_rehearsal():
         return
+    if type(key) is Tracer and key._var is not None:
+        note(key._var)
     token, table = _identity(key)
     before = table.get(token)
     now = Use(what, user_source())
@@ -154,3 +160,6 @@ def _numbers(trace: Trace) -> Numbers:
     if found is None:
         found = _traces[trace] = Numbers()
     return found
+
+
+check_by(use)

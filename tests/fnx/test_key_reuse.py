@@ -100,6 +100,50 @@ def test_keys_that_a_compiled_function_closes_over():
         fnx.jit(lambda x: random.normal(key) + random.normal(key) + x)(1.0)
 
 
+def test_a_compiled_function_uses_its_keys_up():
+    draw, split = fnx.jit(lambda key: random.normal(key)), fnx.jit(lambda key, n: random.split(key))
+    key = random.key(6)
+    draw(key)
+    for again in (lambda: draw(key), lambda: split(key, 1), lambda: random.uniform(key)):
+        with pytest.raises(KeyReuseError, match="the key of a call of <lambda>") as caught:
+            again()
+        assert caught.value.source.file == __file__
+    draw(random.key(6))  # a key that is made again is fresh
+    other = random.key(7)
+    random.bits(other)
+    with pytest.raises(KeyReuseError, match="the key of a draw"):
+        draw(other)
+
+
+def test_keys_of_compiled_functions_inside_of_compiled_functions():
+    inner = fnx.jit(lambda key, x: x + random.normal(key))
+    right = fnx.jit(
+        lambda key: inner(random.split(key)[0], 1.0) + inner(random.fold_in(key, 1), 2.0)
+    )
+    wrong = fnx.jit(lambda key: inner(key, 1.0) + inner(key, 2.0))
+    key = random.key(8)
+    right(key)
+    with pytest.raises(KeyReuseError, match="the key of a call of <lambda>"):
+        right(key)
+    with pytest.raises(KeyReuseError, match="the key of a call of <lambda>"):
+        wrong(random.key(8))
+
+
+def test_keys_that_are_only_folded_in_are_not_used_up():
+    step = fnx.jit(lambda key, i: random.normal(random.fold_in(key, i)))
+    key = random.key(9)
+    for i in range(3):
+        step(key, i)
+
+
+def test_compiled_functions_that_were_traced_without_the_check_are_not_looked_at():
+    draw = fnx.jit(lambda key: random.normal(key))
+    with random.debug_key_reuse(False):
+        draw(random.key(0))
+    key = random.key(1)
+    assert float(draw(key)) == float(draw(key))
+
+
 def test_it_is_off_by_default():
     with random.debug_key_reuse(False):
         key = random.key(0)

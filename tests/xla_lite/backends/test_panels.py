@@ -150,4 +150,8 @@ def test_blocks_follow_the_caches_and_bits_do_not():
 
 def test_short_tiles_read_rows_a_cache_period_apart_in_place():
     assert not sizes(target.AVX2, 1024, 1024, 1024).pack_lhs
-    assert sizes(target.AVX512, 1024, 1024, 1024).pack_lhs
+    assert not sizes(target.AVX512, 1024, 1024, 1024).pack_lhs
+    tall = sizes(target.AVX512, 1024, 288, 1024)  # the usual tile would be padded by a tenth
+    assert tall.rows >= gemm_blocking.FIGHTING_ROWS
+    assert tall.pack_lhs
+    assert not sizes(target.AVX512, 1024, 288, 1040).pack_lhs

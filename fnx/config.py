@@ -27,6 +27,16 @@ class Config:
     traceback: str = ""
 
 
+def __getattr__(name: str) -> object:
+    """Programs written for JAX begin with ``jax.config.update``."""
+    if name in ("update", "parse_flags_with_absl"):
+        raise AttributeError(
+            f"fnx.config has no {name!r}: there are no flags to set. A dtype means what it says "
+            "(x.astype('float64')), and docs/settings.md has the environment variables."
+        )
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 def _flag(environment: Mapping[str, str], name: str) -> bool:
     text = environment.get(name, "").strip().lower()
     if text not in _FALSE | _TRUE:

@@ -24,6 +24,14 @@ _HINTS = {
     "div": "Replace a divisor of zero before the division: fnx.numpy.where(y == 0, 1, y).",
     "user": "",
 }
+_INFINITE = (
+    'An operand is infinite already: check="nan,overflow" names the operation that made it so, '
+    "unless it came in as an argument."
+)
+_POLE = (
+    "Keep the operand away from zero, for example fnx.numpy.where(x > 0, x, 1.0) before the "
+    "operation."
+)
 _MOST = 3  # operands listed, and extreme values of each
 
 
@@ -45,7 +53,8 @@ def error_of(failure: Failure, program: str) -> CheckError:
     if count > 1:
         lines.append(f"{count} of {failure.mask.size} elements fail; this is the first")
     lines += _origin_lines(eqn.source)
-    error = ERRORS[kind]("\n  ".join(lines), source=eqn.source, hint=_HINTS[kind])
+    hint = _hint(failure, operands)
+    error = ERRORS[kind]("\n  ".join(lines), source=eqn.source, hint=hint)
     error.kind, error.primitive, error.index = kind, eqn.primitive.name, index
     error.operands = operands
     error.iterations = failure.path
@@ -69,7 +78,26 @@ def _what(failure: Failure, index: tuple[int, ...]) -> str:
         "overflow": "from finite operands",
         "div": "by a division by zero",
     }
-    return f"{name} made {value}{at} of its result {aval}, {words[failure.kind]}"
+    where = f"{at} of its result" if at else " as its result"
+    return f"{name} made {value}{where} {aval}, {words[failure.kind]}"
+
+
+def _hint(failure: Failure, operands: Sequence[Any]) -> str:
+    """What to do about it: an infinite operand is an older fault, a zero is a pole."""
+    kind, name = failure.kind, failure.eqn.primitive.name
+    if kind == "nan" and any(_is_infinite(x) for x in operands or failure.ins):
+        return _INFINITE
+    if kind == "overflow" and any(not x for x in operands):
+        is_divisor = name in ("div", "rem") and not operands[1]
+        is_float = np.asarray(failure.outs[0]).dtype.kind not in "iub"
+        return _HINTS["div"] if is_divisor else _POLE if is_float else _HINTS[kind]
+    return _HINTS[kind]
+
+
+def _is_infinite(x: Any) -> bool:
+    """Whether an element is an infinity; keys and integers have none."""
+    array = np.asarray(x)
+    return array.dtype.kind not in "iub" and bool(np.isinf(array.astype(np.float64)).any())
 
 
 def _assertion(failure: Failure) -> str:

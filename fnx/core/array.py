@@ -165,7 +165,16 @@ class Array:
         return round(self._scalar("round").item(), ndigits)
 
     def __format__(self, spec: str) -> str:
-        return format(self._buffer[()], spec) if not self.aval.shape else format(str(self), spec)
+        if not self.aval.shape:
+            return format(self._buffer[()], spec)
+        try:
+            return format(str(self), spec)
+        except ValueError:
+            raise FnxTypeError(
+                f"the format {spec!r} is for one number, got {self.aval}.",
+                hint="Reduce or index the array first, or write fnx.numpy.round(x, 3) without a "
+                "format.",
+            ) from None
 
     def _scalar(self, wanted: str) -> np.ndarray:
         if self.aval.shape:

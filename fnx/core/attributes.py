@@ -32,6 +32,7 @@ _OF_ARRAYS = {
     "sigmoid": "fnx.nn.sigmoid(x)",
     "softmax": "fnx.nn.softmax(x)",
     "t": "x.T",
+    "to": "x.astype(dtype): there is one device",
     "unsqueeze": "fnx.numpy.expand_dims(x, axis)",
     "zero_": "x = fnx.numpy.zeros_like(x)",
 }

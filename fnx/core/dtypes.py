@@ -54,6 +54,9 @@ _ABOVE: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 _CONVERT = "Convert the data first, for example with numpy.asarray(x, dtype=numpy.float32)."
+_SIZES = (
+    "Sizes belong together: fnx.numpy.ones((2, 3)) for ones(2, 3); x.reshape(-1) for x.view(-1)."
+)
 _KEEP_TWO = "Arrays are real: keep two, of the real and of the imaginary parts."
 
 
@@ -98,6 +101,8 @@ def as_dtype(dtype: object) -> np.dtype:
     try:
         found = np.dtype(getattr(ml_dtypes, dtype, dtype) if isinstance(dtype, str) else dtype)
     except TypeError:
+        if isinstance(dtype, int):
+            raise FnxTypeError(f"a dtype was expected, got {dtype}.", hint=_SIZES) from None
         raise _unsupported(str(dtype), repr(dtype), _full_names()) from None
     ours = _CANONICAL.get(found.newbyteorder("="))
     if ours is None:

@@ -21,7 +21,7 @@ from fnx.core.infer import infer
 from fnx.core.primitive import Linear, Primitive
 from fnx.core.sources import current_source, raised_by_user, user_source
 from fnx.core.tracer import Tracer, leaked
-from fnx.errors import DerivativeError, FnxMemoryError, FnxTypeError
+from fnx.errors import DerivativeError, FnxMemoryError, FnxTypeError, RuleError
 
 _is_quiet: contextvars.ContextVar[bool] = contextvars.ContextVar("fnx_quiet", default=False)
 
@@ -178,9 +178,12 @@ def _as_result(x: Any, aval: Aval, primitive: Primitive) -> Array:
         x = np.asarray(x)
     if x.dtype != aval.dtype:
         x = x.astype(aval.dtype)
-    assert x.shape == aval.shape, (
-        f"{primitive}: the numpy rule made {x.shape}, the type rule {aval}"
-    )
+    if x.shape != aval.shape:  # ours are right by law; of a user's own, some are not wrapped
+        raise RuleError(
+            f"{primitive}: the numpy rule returns shape {list(x.shape)}, the type rule {aval}.",
+            source=current_source(),
+            hint="An elementwise rule makes one element of each element of its operands.",
+        )
     if not x.flags.c_contiguous:
         x = x.copy(order="C")
     return wrap_as(x, aval)

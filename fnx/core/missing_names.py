@@ -27,6 +27,12 @@ _FNX = """
 block_until_ready effects_barrier -> x itself: a call returns when its result is there
 jacobian -> fnx.jacrev(f), or fnx.jacfwd(f)
 tree_map tree_leaves tree_flatten tree_unflatten tree_structure tree_util -> fnx.tree.map and so on
+flatten_util -> fnx.numpy.concatenate([fnx.numpy.ravel(x) for x in fnx.tree.leaves(tree)])
+stop_gradient -> fnx.lax.stop_gradient(x)
+ad_checkpoint -> fnx.checkpoint, fnx.checkpoint_name
+custom_derivatives -> fnx.custom_jvp, fnx.custom_vjp
+typing Tensor -> fnx.Array
+dtypes -> fnx.numpy.result_type, fnx.numpy.issubdtype and so on
 device_get copy_to_host_async -> numpy.asarray(x)
 device_put -> fnx.numpy.asarray(x): there is one device
 devices local_devices Device default_device default_backend -> nothing: there is one device, the CPU
@@ -92,7 +98,8 @@ single -> fnx.numpy.float32
 double float_ -> fnx.numpy.float64
 int_ -> fnx.numpy.int64
 uint -> fnx.numpy.uint64
-cdouble csingle complex64 complex128 complex_ complexfloating character object_ ~>
+cdouble csingle complex64 complex128 complex_ ~> two real arrays
+complexfloating character object_ ~>
 iscomplex iscomplexobj isrealobj angle sort_complex ~>
 float4_e2m1fn float6_e2m3fn float6_e3m2fn float8_e3m4 float8_e4m3 float8_e4m3b11fnuz ~>
 float8_e4m3fnuz float8_e5m2fnuz float8_e8m0fnu int1 int2 int4 uint1 uint2 uint4 ~>
@@ -147,7 +154,7 @@ median percentile quantile nanmedian nanpercentile nanquantile ~> {callback}
 histogram histogram2d histogramdd histogram_bin_edges ~> {known}
 unique unique_all unique_counts unique_inverse unique_values trim_zeros ~> {known}
 union1d intersect1d setdiff1d setxor1d ~> fnx.numpy.isin(x, y)
-linalg ~> {callback:linalg.inv}
+linalg ~> fnx.numpy.vector_norm(x) for a norm; {callback:linalg.inv}
 fft ~>
 convolve correlate ~> {callback}
 random -> fnx.random
@@ -168,7 +175,8 @@ conv conv_general_dilated conv_general_dilated_local conv_transpose conv_with_ge
 conv_general_dilated_patches conv_dimension_numbers conv_general_permutations ~>
 conv_general_shape_tuple conv_shape_tuple conv_transpose_shape_tuple padtype_to_pads ~>
 ConvDimensionNumbers ConvGeneralDilatedDimensionNumbers ~>
-sort sort_key_val top_k approx_max_k approx_min_k ~> fnx.lax.argmax for the largest
+sort sort_key_val ~> {callback:sort}
+top_k approx_max_k approx_min_k ~> fnx.lax.argmax for the largest
 linalg fft FftType complex ~>
 broadcast_shapes -> fnx.numpy.broadcast_shapes
 broadcast_to_rank broadcast_like -> fnx.lax.broadcast_in_dim
@@ -242,14 +250,17 @@ Parameter -> an array as a field
 MSELoss -> fnx.nn.mse(predictions, targets)
 CrossEntropyLoss NLLLoss -> fnx.nn.cross_entropy(logits, labels)
 Embedding -> table[indices]
+functional -> fnx.nn itself: fnx.nn.relu(x) and so on
 Flatten -> x.reshape(len(x), -1)
 Dropout -> x * fnx.random.bernoulli(key, keep, x.shape) / keep
 Conv Conv1d Conv2d Conv3d BatchNorm BatchNorm1d BatchNorm2d LayerNorm GroupNorm RMSNorm ~>
-RNN LSTM GRU LSTMCell GRUCell MaxPool2d AvgPool2d MultiheadAttention Transformer ~>
+RNN LSTM GRU LSTMCell GRUCell MaxPool2d AvgPool2d MultiheadAttention MultiHeadAttention ~>
+Transformer ~>
 """
 
 _OPTIM = """
 SGD Adam AdamW RMSprop -> the function, fnx.optim.sgd and so on
+lr_scheduler LambdaLR -> a function of the step count: fnx.optim.adam(lambda step: ...)
 constant_schedule -> fnx.optim.Constant(value)
 cosine_decay_schedule CosineAnnealingLR -> fnx.optim.Cosine(initial, steps)
 linear_schedule -> fnx.optim.Linear(initial, final, steps)
@@ -284,11 +295,13 @@ def missing_names(module: str) -> dict[str, Missing]:
 
 def _filled(instead: str, name: str) -> str:
     """The words for NumPy's functions: of this name, or of the one behind the colon."""
-    if not instead.startswith("{"):
+    before, brace, kind = instead.partition("{")
+    if not brace:
         return instead
-    kind, *others = instead.strip("{}").split(":")
+    kind, *others = kind.strip("}").split(":")
     name = others[0] if others else name
     known = f"fnx.numpy.asarray(numpy.{name}(x)) where x is known"
+    known = before + known
     return known if kind == "known" else f"{known}; elsewhere\n{by_callback(f'numpy.{name}')}"
 
 

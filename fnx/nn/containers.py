@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from fnx import random, tree
+from fnx.errors import FnxTypeError
 from fnx.nn.activations import Activation
 from fnx.nn.dense import Dense
 from fnx.nn.module import Module, static
@@ -40,6 +41,12 @@ class Sequential(Module):
 
     def __init__(self, *layers: Any) -> None:
         """``Sequential(a, b, c)`` computes ``c(b(a(x)))``; each is a layer or a plain function."""
+        for layer in layers:
+            if not callable(layer):
+                raise FnxTypeError(
+                    f"Sequential: expected layers and functions, got {type(layer).__name__}.",
+                    hint="Write Sequential(a, b, c), and Sequential(*layers) for a list of layers.",
+                )
         self.build(layers=tuple([Lambda(f) if _is_plain(f) else f for f in layers]))
 
     def __call__(self, x: Any) -> Any:

@@ -34,6 +34,7 @@ _INSERT_AXES = (
     "Counted from the right, sizes must be equal or 1: insert axes with x[:, None], or reshape."
 )
 _AXIS = "Axes have no names; for several axes at once, reshape them into one, or reduce twice."
+_JOINED = "Arrays that belong together are one argument, a list: fnx.numpy.concatenate([x, y])."
 _WEAK_BOOL = Aval.of((), BOOL)
 _WEAK_INT = Aval.of((), INT32, True)
 _WEAK_FLOAT = Aval.of((), FLOAT32, True)
@@ -252,6 +253,9 @@ def canonical_axis(axis: int, ndim: int, name: str) -> int:
     Raises:
         FnxValueError: if there is no such axis.
     """
+    if getattr(axis, "shape", ()):
+        got = getattr(axis, "aval", None) or describe(axis)
+        raise type_error(f"{name}: an axis is an int, got {got}.", _JOINED)
     try:
         position = axis.__index__()
     except AttributeError:

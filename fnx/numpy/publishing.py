@@ -112,7 +112,7 @@ def binary_function(
         dtype, weak = result_dtype(a, b)
         dtype, weak = to_inexact(dtype, weak) if inexact else (dtype, weak)
         if dtype == BOOL and bools is None:
-            refuse_bools(name, True)
+            refuse_bools(name, x if a.shape else y)
         chosen = bools if dtype == BOOL else primitive
         operand = Aval.of(broadcast_shapes(a.shape, b.shape, name=name), dtype, weak)
         (result,) = infer(chosen, (operand, operand), {})

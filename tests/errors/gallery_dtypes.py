@@ -255,3 +255,20 @@ def small_counter():
 @small_counter.mended
 def small_counter():
     return np.argmax(np.arange(1000), dtype="int16")
+
+
+@mistake(
+    "A shape as two arguments",
+    FnxTypeError,
+    at="np.ones(2, 3)",
+    got="got 3",
+    wanted="a dtype was expected",
+    write="fnx.numpy.ones((2, 3))",
+)
+def shape_as_arguments():
+    return np.ones(2, 3)
+
+
+@shape_as_arguments.mended
+def shape_as_arguments():
+    return np.ones((2, 3))

@@ -339,3 +339,22 @@ def too_large():
 @too_large.mended
 def too_large():
     return np.zeros((10**3, 10**3))
+
+
+@mistake(
+    "Arrays to be joined as two arguments",
+    FnxTypeError,
+    at="np.concatenate",
+    got="got f32[3]",
+    wanted="an axis is an int",
+    write="fnx.numpy.concatenate([x, y])",
+)
+def joined_arguments():
+    x, y = np.ones(2), np.ones(3)
+    return np.concatenate(x, y)
+
+
+@joined_arguments.mended
+def joined_arguments():
+    x, y = np.ones(2), np.ones(3)
+    return np.concatenate([x, y])

@@ -360,3 +360,22 @@ def no_examples():
 @no_examples.mended
 def no_examples():
     return data.DataLoader({"x": np.ones((10, 3)), "rate": np.full(10, 0.1)}, batch_size=2)
+
+
+@mistake(
+    "A list of layers for layers",
+    FnxTypeError,
+    at="nn.Sequential",
+    got="got list",
+    wanted="expected layers and functions",
+    write="Sequential(*layers)",
+)
+def list_of_layers():
+    layers = [nn.Dense(8, 4, key=fnx.random.key(0)), nn.relu]
+    return nn.Sequential(layers)(np.ones(8))
+
+
+@list_of_layers.mended
+def list_of_layers():
+    layers = [nn.Dense(8, 4, key=fnx.random.key(0)), nn.relu]
+    return nn.Sequential(*layers)(np.ones(8))

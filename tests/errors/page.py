@@ -20,7 +20,8 @@ _HEAD = """# Mistakes, and what fnx says about them
 
 An error says what came in, where (your line), what was expected, and what to write instead. Its
 traceback has your frames only, not ours: the last line that it shows is the one to look at.
-`FNX_TRACEBACK=full` shows all frames.
+`FNX_TRACEBACK=full` shows all frames. `f32[3,4]` is an array's dtype and shape; with a `~`, as in
+`f32~[]`, the dtype came from a Python number and gives way to that of an array.
 
 This page is written by `python -m tests.errors.page` from the programs in `tests/errors/`, which
 the tests run: each message below is what the program above it really gives, and each program under

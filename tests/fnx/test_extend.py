@@ -188,3 +188,12 @@ def test_elementwise_primitives_take_numbers():
     assert float(fnx.grad(lambda x: extend.apply(double, x))(1.5)) == 2.0
     with pytest.raises(TypeError, match="floating-point"):
         extend.apply(double, fnp.arange(3))
+
+
+def test_an_elementwise_numpy_rule_that_is_none_is_refused():
+    total = extend.elementwise(
+        "test.total", numpy=lambda xp, x: x.sum(), jvp=lambda t, out, x: t, lower=lambda b, x: x
+    )
+    message = r"test\.total: the numpy rule returns shape \[\], the type rule f32\[3\]\."
+    with pytest.raises(RuleError, match=message):
+        extend.apply(total, np.ones(3, np.float32))

@@ -91,8 +91,6 @@ def test_sums_say_what_they_were_given():
         (lambda x: x.sum(), (fnp.asarray([2**30, 2**30]),), "reduce_sum"),
         (lambda x: x @ x, (fnp.asarray([2**16, 2**16]),), "dot_general"),
         (lambda x: x << 4, (fnp.asarray(2**28),), "shift_left"),
-        (lambda x, y: lax.div(x, y), (fnp.asarray(3), fnp.asarray(0)), "div"),
-        (lambda x: 1.0 / x, (0.0,), "div"),
     ],
 )
 def test_overflow(f, args, primitive):
@@ -101,6 +99,33 @@ def test_overflow(f, args, primitive):
     assert error.primitive == primitive
     assert "Use a wider dtype" in str(error)
     fnx.jit(f, check="nan,index")(*args)
+
+
+@pytest.mark.parametrize(
+    ("f", "args", "write"),
+    [
+        (lambda x, y: lax.div(x, y), (fnp.asarray(3), fnp.asarray(0)), "Replace a divisor of zero"),
+        (lambda x: 1.0 / x, (0.0,), "Replace a divisor of zero"),
+        (fnp.log, (fnp.zeros(2),), "Keep the operand away from zero"),
+        (lambda x: x**-0.5, (0.0,), "Keep the operand away from zero"),
+    ],
+)
+def test_the_hint_for_an_infinity_made_of_a_zero(f, args, write):
+    error = error_of(f, *args, check="overflow")
+    assert isinstance(error, OverflowCheckError)
+    assert write in str(error)
+
+
+def test_a_nan_made_of_an_infinity_says_how_to_find_that():
+    f = lambda x: 0.0 * fnp.log(x)
+    assert 'check="nan,overflow" names' in str(error_of(f, 0.0, check="nan"))
+    assert error_of(f, 0.0, check="nan,overflow").primitive == "log"
+    assert 'check="nan,overflow"' in str(error_of(fnp.sum, fnp.asarray([np.inf, -np.inf])))
+    assert "inside of the domain" in str(error_of(fnp.log, -1.0))
+
+
+def test_a_scalar_result_is_made_whole():
+    assert "log made nan as its result f32~[]," in str(error_of(fnp.log, -1.0))
 
 
 def test_an_integer_overflow_says_what_the_result_holds():

@@ -13,6 +13,7 @@ import fnx
 import fnx.numpy as fnp
 from fnx.core.array import Array, DeletedArrayError, as_buffer, wrap
 from fnx.core.avals import Aval
+from fnx.errors import FnxTypeError
 
 
 def make(values, dtype=np.float32):
@@ -337,3 +338,9 @@ def test_fast_operators_agree_with_the_functions():
                 assert fast.aval is slow.aval
                 assert str(fast.aval) in str(with_trace)
                 np.testing.assert_array_equal(np.asarray(fast, float), np.asarray(slow, float))
+
+
+def test_a_format_of_one_number_is_refused_for_arrays():
+    assert f"{fnp.ones(()):.2f}, {fnp.ones(2):>8}" == "1.00,  [1. 1.]"
+    with pytest.raises(FnxTypeError, match=r"the format '\.2f' is for one number, got f32\[2\]\."):
+        format(fnp.ones(2), ".2f")

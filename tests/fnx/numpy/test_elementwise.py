@@ -236,7 +236,7 @@ def test_parts_of_numbers():
         (lambda: fnp.add([1, 2], 3), r"expected an array or a Python number, got list \[1, 2\]"),
         (lambda: fnp.sin("x"), "got str 'x'"),
         (lambda: fnp.sin(None), "got NoneType None"),
-        (lambda: fnp.subtract(True, np.array([True])), r"subtract: expected numbers, got bool\[\]"),
+        (lambda: fnp.subtract(True, np.array([True])), r"subtract: expected numbers, got bool\[1"),
         (lambda: fnp.negative(np.array([True])), r"negative: expected numbers, got bool\[1\]"),
         (
             lambda: fnp.bitwise_and(np.ones(2), 1),
@@ -299,3 +299,11 @@ def test_select_takes_the_first():
     x = np.arange(6)
     found = fnp.select([x < 2, x < 4], [x, -x], 9)
     np.testing.assert_array_equal(found, np.select([x < 2, x < 4], [x, -x], 9))
+
+
+def test_refused_bools_are_shown_with_their_shape():
+    mask = fnp.ones(3, bool)
+    with pytest.raises(TypeError, match=r"subtract: expected numbers, got bool\[3\]\."):
+        mask - mask
+    with pytest.raises(TypeError, match=r"got bool\[3\]\."):
+        True - mask

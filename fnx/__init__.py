@@ -8,6 +8,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from fnx import debug as debug
+from fnx import errors as errors
 from fnx import numpy as numpy
 from fnx import tree as tree
 from fnx.api import checkpoint as checkpoint
@@ -64,6 +65,7 @@ __all__ = [
     "custom_vmap",
     "data",
     "debug",
+    "errors",
     "eval_shape",
     "extend",
     "get_threads",

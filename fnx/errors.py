@@ -6,6 +6,35 @@ import difflib
 from collections.abc import Iterable
 from typing import Protocol
 
+__all__ = [
+    "AbstractValueError",
+    "AssertionCheckError",
+    "AxisError",
+    "CallbackError",
+    "CheckError",
+    "DeletedArrayError",
+    "DerivativeError",
+    "DivisionCheckError",
+    "FnxAttributeError",
+    "FnxError",
+    "FnxIndexError",
+    "FnxMemoryError",
+    "FnxOverflowError",
+    "FnxTypeError",
+    "FnxValueError",
+    "GradTypeError",
+    "IndexCheckError",
+    "KeyReuseError",
+    "LeakedTracerError",
+    "NanError",
+    "OverflowCheckError",
+    "ParseError",
+    "RuleError",
+    "TreeError",
+    "UnboundAxisError",
+    "VerifyError",
+]
+
 
 class Place(Protocol):
     """A user's line of code; `fnx.core.sources.Source` is one."""
@@ -203,3 +232,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.7)
     return f"Did you mean {near[0]!r}? " if near else ""
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

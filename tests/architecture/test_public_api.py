@@ -16,14 +16,14 @@ from fnx.core.missing_names import missing_names
 from fnx.core.tracer import Tracer
 
 FACADES = (
-    "fnx", "fnx.checkify", "fnx.data", "fnx.debug", "fnx.extend", "fnx.lax", "fnx.nn", "fnx.numpy",
-    "fnx.optim", "fnx.random", "fnx.tree", "fnx_xla_lite",
+    "fnx", "fnx.checkify", "fnx.data", "fnx.debug", "fnx.errors", "fnx.extend", "fnx.lax",
+    "fnx.nn", "fnx.numpy", "fnx.optim", "fnx.random", "fnx.tree", "fnx_xla_lite",
 )  # fmt: skip
 
 NAMES = [
     "Array", "ShapeDtypeStruct", "checkpoint", "custom_jvp", "custom_vjp", "data", "debug",
-    "eval_shape", "extend", "get_threads", "grad", "hessian", "io_callback", "jacfwd", "jacrev",
-    "checkify",
+    "errors", "eval_shape", "extend", "get_threads", "grad", "hessian", "io_callback", "jacfwd",
+    "jacrev", "checkify",
     "jit", "jvp", "lax", "linear_transpose", "linearize", "make_jaxpr", "nn", "numpy", "optim",
     "pure_callback", "random", "set_threads", "tree", "value_and_grad", "vjp", "vmap",
     "checkpoint_name", "checkpoint_policies", "remat", "custom_vmap", "sequential_vmap",

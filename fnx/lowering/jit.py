@@ -20,6 +20,7 @@ from fnx.core.avals import Aval
 from fnx.core.eager import as_array, aval_of, is_value
 from fnx.core.flatten import as_value, name_of
 from fnx.core.key_uses import use_up
+from fnx.core.rehearsal import is_rehearsal
 from fnx.core.sources import user_source
 from fnx.core.trace import current_trace, has_tracers
 from fnx.core.tracebacks import boundary, trim
@@ -201,7 +202,8 @@ class Jitted:
         if known is not None:
             return known
         traced = trace_call(self._fun, self._options, made)
-        if not has_tracers(traced.consts):
+        # A rehearsal looks at no keys: what is traced in it does not know which ones it uses up.
+        if not has_tracers(traced.consts) and not is_rehearsal():
             self._traced[made.key] = traced
         return traced
 

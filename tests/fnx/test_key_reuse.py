@@ -129,6 +129,17 @@ def test_keys_of_compiled_functions_inside_of_compiled_functions():
         wrong(random.key(8))
 
 
+def test_a_compiled_function_that_was_rehearsed_first():
+    draw = fnx.jit(lambda key: random.normal(key))
+    noisy = fnx.custom_jvp(lambda x, key: x + draw(key))
+    noisy.defjvp(lambda primals, tangents: (primals[0], tangents[0]))
+    fnx.grad(noisy)(1.0, random.key(3))
+    key = random.key(4)
+    draw(key)
+    with pytest.raises(KeyReuseError, match="the key of a call of <lambda>"):
+        draw(key)
+
+
 def test_keys_that_are_only_folded_in_are_not_used_up():
     step = fnx.jit(lambda key, i: random.normal(random.fold_in(key, i)))
     key = random.key(9)

@@ -21,6 +21,8 @@ from fnx.transforms.zeros import is_differentiable
 
 F = Callable[..., Any]
 
+_MOST_KNOWN = 256  # signatures of a function that are rehearsed: a fixed argument may count steps
+
 
 class Arguments:
     """A call of a function some of whose arguments are differentiated.
@@ -78,7 +80,8 @@ class Arguments:
     def set_value(self, what: str, out: Any, known: set[Any]) -> list[Any]:
         """The same for a rule that returns the function's very value.
 
-        A function that did not run, as nothing is jitted, is rehearsed once for each signature.
+        A function that did not run, as nothing is jitted, is rehearsed once for each signature, of
+        which there may be very many: the first few hundred say enough.
 
         Args:
             what: begins the message.
@@ -90,7 +93,7 @@ class Arguments:
         """
         has_run = self.function.out_tree is not None
         leaves = self.set_result(what, out)
-        if has_run or not all(map(is_value, leaves)):
+        if has_run or len(known) >= _MOST_KNOWN or not all(map(is_value, leaves)):
             return leaves
         out_tree = self.function.out_tree
         ins, outs = (tuple(map(aval_of, xs)) for xs in (self.leaves, leaves))
@@ -106,8 +109,10 @@ class Arguments:
 
 
 def _static(x: Any) -> Any:
-    """What a fixed argument is known by: nothing that keeps it alive."""
-    return repr(x) if isinstance(x, int | float | str | tuple | None) else id(x)
+    """What a fixed argument is known by: nothing that keeps it alive, or takes long to write."""
+    if isinstance(x, tuple) and len(x) <= 16:
+        return type(x).__name__, *map(_static, x)
+    return repr(x) if isinstance(x, int | float | str | None) else id(x)
 
 
 def _check_same_structure(what: str, expected: tree.TreeDef | None, out_tree: tree.TreeDef) -> None:

@@ -71,6 +71,20 @@ def test_a_function_is_rehearsed_once_for_each_signature():
     assert calls == [(3,), (2,)]
 
 
+def test_rehearsals_end_where_a_fixed_argument_counts_steps():
+    rehearsed = []
+
+    def times(n, x):
+        rehearsed.append(n)
+        return x * n
+
+    f = fnx.custom_jvp(times, nondiff_argnums=(0,))
+    f.defjvp(lambda n, primals, tangents: (primals[0] * n, tangents[0] * n))
+    for n in range(300):
+        assert float(fnx.grad(lambda x, n=n: f(n, x))(1.0)) == n
+    assert 0 < len(rehearsed) == len(f._known) < 300
+
+
 def test_functions_that_branch_on_values_are_left_alone():
     @fnx.custom_vjp
     def f(x):

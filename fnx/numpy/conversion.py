@@ -95,11 +95,13 @@ def _converted(obj: object, dtype: object, copy: bool | None) -> Any:
 def _from_number(number: bool | int | float, dtype: object) -> Array:
     if dtype is None:
         own, weak = scalar_dtype(number)
-        return wrap(np.asarray(number, own), weak)
+        with np.errstate(over="ignore"):  # a number too large for the dtype is infinite in it
+            return wrap(np.asarray(number, own), weak)
     target = as_dtype(dtype)
     if target not in FLOATS and isinstance(number, float):
         return wrap(np.asarray(number).astype(target))
-    return wrap(np.asarray(number, target))
+    with np.errstate(over="ignore"):  # a number too large for the dtype is infinite in it
+        return wrap(np.asarray(number, target))
 
 
 def _from_list(items: Sequence[Any], dtype: object) -> Any:

@@ -160,7 +160,7 @@ def _buffer_in(x: Any, dtype: np.dtype) -> Any:
         return cast(x, dtype)._buffer
     if isinstance(x, Tracer):
         raise leaked(x)
-    return dtype.type(x)
+    return _quiet.context.run(dtype.type, x)  # a number too large for the dtype is infinite in it
 
 
 def _met(name: str, meeting: Meeting, x: Any, y: Any) -> Any:

@@ -23,6 +23,7 @@ from fnx.core.trace import bind
 from fnx.errors import DerivativeError, FnxValueError
 from fnx.ops.layout import expand, expand_dims, move_axis
 from fnx.transforms.vmap import with_axis
+from fnx.transforms.zeros import is_differentiable
 
 Values = tuple[Any, ...]
 Axes = tuple[int | None, ...]
@@ -75,13 +76,20 @@ def _sequential(
     return outs, (0,) * len(outs)
 
 
-def _no_derivative(primals: Values, tangents: Values, outs: Any = None, **params: Any) -> Any:
-    callback: Callback = params["callback"]
-    raise DerivativeError(
-        f"{callback.what}: {callback.__name__} is not differentiable.",
-        source=user_source(),
-        hint=_NO_DERIVATIVE,
-    )
+def _derivative(primitive_of: Callable[[], Primitive]) -> Callable[..., tuple[Values, Values]]:
+    """Zero tangents where all results are integers or booleans; else there is none."""
+
+    def rule(primals: Values, tangents: Values, outs: Any = None, **params: Any) -> Any:
+        callback: Callback = params["callback"]
+        if not any(map(is_differentiable, callback.results)):
+            return bind(primitive_of(), *primals, **params), (None,) * len(callback.results)
+        raise DerivativeError(
+            f"{callback.what}: {callback.__name__} is not differentiable.",
+            source=user_source(),
+            hint=_NO_DERIVATIVE,
+        )
+
+    return rule
 
 
 def _pure_batch(
@@ -117,11 +125,11 @@ pure_callback_p = Primitive(
     name="pure_callback",
     type=_type,
     numpy=_numpy,
-    jvp=_no_derivative,
+    jvp=_derivative(lambda: pure_callback_p),
     transpose=NotLinear("Python code is linear in nothing"),
     batch=_pure_batch,
     lower=_lower(effect=False),
-    split=_no_derivative,
+    split=_derivative(lambda: pure_callback_p),
 )
 
 
@@ -133,11 +141,11 @@ io_callback_p = Primitive(
     name="io_callback",
     type=_type,
     numpy=_numpy,
-    jvp=_no_derivative,
+    jvp=_derivative(lambda: io_callback_p),
     transpose=NotLinear("Python code is linear in nothing"),
     batch=_io_batch,
     lower=_lower(effect=True),
-    split=_no_derivative,
+    split=_derivative(lambda: io_callback_p),
     effect=True,
 )
 

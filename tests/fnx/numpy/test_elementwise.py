@@ -307,3 +307,9 @@ def test_refused_bools_are_shown_with_their_shape():
         mask - mask
     with pytest.raises(TypeError, match=r"got bool\[3\]\."):
         True - mask
+
+
+def test_a_number_too_large_for_a_dtype_is_infinite_without_a_warning():
+    assert fnp.asarray(1e300).tolist() == np.inf  # warnings are errors in these tests
+    assert fnp.asarray(-1e300, "float16").tolist() == -np.inf
+    assert float(fnp.asarray(1.0) * 1e300) == np.inf

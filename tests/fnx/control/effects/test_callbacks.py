@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import ml_dtypes
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from fnx.core.effects import has_effect
 from fnx.lax import cond, fori_loop, scan, stop_gradient, switch, while_loop
 
 F32 = fnx.ShapeDtypeStruct((), "float32")
+I32 = fnx.ShapeDtypeStruct((), "int32")
 
 
 class Log:
@@ -244,6 +247,28 @@ def test_a_pure_callback_with_a_derivative(jit):
         float(jit(fnx.grad(lambda x: fnx.pure_callback(np.sin, F32, stop_gradient(x)) * x))(0.0))
         == 0.0
     )
+
+
+def test_integer_results_have_zero_tangents(jit, log):
+    """An order found by Python: a result that steps has no slope, and the effect happens once."""
+
+    def sorted_sum(call, x):
+        shape = fnx.ShapeDtypeStruct(x.shape, np.int32)
+        order = call(lambda v: (log("order", v.size), np.argsort(v).astype(np.int32))[1],
+                     shape, x)  # fmt: skip
+        return (x[order] * fnp.arange(3.0)).sum()
+
+    x = fnp.asarray([3.0, 1.0, 2.0])
+    for call in (fnx.pure_callback, fnx.io_callback):
+        f = functools.partial(sorted_sum, call)
+        assert jit(fnx.grad(f))(x).tolist() == [2.0, 0.0, 1.0]
+        assert log.take() == [("order", 3)]
+        assert float(jit(lambda x, f=f: fnx.jvp(f, (x,), (fnp.ones(3),))[1])(x)) == 3.0
+        assert not np.any(jit(fnx.hessian(f))(x))
+        log.take()
+    mixed = lambda x: fnx.pure_callback(lambda v: (1, 2.0), (I32, F32), x)[1]
+    with pytest.raises(fnx.errors.DerivativeError, match="is not differentiable"):
+        jit(fnx.grad(mixed))(1.0)
 
 
 @pytest.mark.parametrize(("method", "shapes"), [

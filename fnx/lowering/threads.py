@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+
 import fnx_xla_lite
 from fnx.core.sources import user_source
 from fnx.errors import FnxValueError
@@ -13,15 +15,17 @@ def set_threads(count: int) -> None:
     The default is FNX_NUM_THREADS, or every available core.
 
     Raises:
-        FnxValueError: ``count`` is not a positive whole number.
+        FnxValueError: ``count`` is no whole number from 1 to 256.
     """
-    if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+    is_whole = hasattr(count, "__index__") and not isinstance(count, bool)
+    try:
+        fnx_xla_lite.set_threads(operator.index(count) if is_whole else 0)
+    except ValueError:
         raise FnxValueError(
-            f"set_threads: the number of threads must be 1 or more, got {count!r}.",
+            f"set_threads: the number of threads must be from 1 to 256, got {count!r}.",
             source=user_source(),
             hint="Write fnx.set_threads(1) to run on one thread.",
-        )
-    fnx_xla_lite.set_threads(count)
+        ) from None
 
 
 def get_threads() -> int:

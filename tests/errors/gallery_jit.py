@@ -255,7 +255,7 @@ def method():
     FnxValueError,
     at="fnx.set_threads",
     got="got 0",
-    wanted="must be 1 or more",
+    wanted="must be from 1 to 256",
     write="Write fnx.set_threads(1)",
 )
 def no_threads():

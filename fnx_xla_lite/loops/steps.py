@@ -1,8 +1,10 @@
-"""Steps: lay out a module as symbolic steps over storages, with the lifetime of each storage.
+"""Steps: lay out a module as symbolic steps over storages.
 
-Instructions that only rename memory make no step. A loop's state has storages of its own: they are
-written before the loop and at the end of every iteration. What a loop reads from outside lives
-until the loop ends.
+Instructions that only rename memory make no step. A loop's state has storages of its own, which are
+written before the loop and at the end of every round; so have the results of a ``case``, which are
+written at the end of every branch. ``loops.sharing`` spares what it can of these copies.
+Invariant: positions rise from step to step; every list of a branch, and every body of a loop, ends
+    with ``Moves``.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import numpy as np
 from fnx_xla_lite.hlo.dtypes import itemsize
 from fnx_xla_lite.hlo.ir import Computation, HloModule, Instruction, TensorType, Value
 from fnx_xla_lite.loops.kernels import Call, KernelBuilder, single
-from fnx_xla_lite.loops.memory import FOREVER, Storage
+from fnx_xla_lite.loops.memory import Storage
 
 ALIASES = frozenset({"reshape", "optimization_barrier", "bitcast_convert"})
 SMALL_CONSTANT = 4096  # bytes up to which a splat is kept as a constant instead of being filled in
@@ -27,12 +29,19 @@ class Move:
     source: Storage
     target: Storage
     type: TensorType
+
+
+@dataclass(slots=True)
+class Moves:
+    """Copies at once: all sources are read before any target is written."""
+
+    moves: list[Move]
     position: int
 
 
 @dataclass(slots=True)
 class Run:
-    """Run a kernel; ``starts`` moves operands to results that are updated in place."""
+    """Run a kernel; ``starts`` first fill results of which it writes a part."""
 
     call: Call
     inputs: list[Storage]
@@ -43,22 +52,21 @@ class Run:
 
 @dataclass(slots=True)
 class Repeat:
-    """A loop: ``entries`` fill the state, ``exits`` carry it to the next iteration."""
+    """A loop: ``flag`` is read at ``tested``, the body ends by moving the state on."""
 
-    entries: list[Move]
     condition: list[SymbolicStep]
     flag: Storage
+    tested: int
     body: list[SymbolicStep]
-    exits: list[Move]
-    position: int
 
 
 @dataclass(slots=True)
 class Branches:
-    """One of several step lists, chosen by an i32."""
+    """One of several step lists, chosen by an i32; each ends by moving the results out."""
 
     index: Storage
     branches: list[list[SymbolicStep]]
+    position: int
 
 
 @dataclass(slots=True)
@@ -68,20 +76,22 @@ class Talk:
     number: int
     inputs: list[tuple[Storage, TensorType]]
     outputs: list[tuple[Storage, TensorType]]
+    position: int
 
 
-SymbolicStep = Move | Run | Repeat | Branches | Talk
+SymbolicStep = Moves | Run | Repeat | Branches | Talk
 
 
 @dataclass(slots=True)
 class Layout:
-    """All steps of a program and the memory that they use."""
+    """All steps of a program and the memory that they use; results are there at ``end``."""
 
     steps: list[SymbolicStep] = field(default_factory=list)
     storages: list[Storage] = field(default_factory=list)
     parameters: list[Storage] = field(default_factory=list)
     results: list[Storage] = field(default_factory=list)
     constants: list[np.ndarray] = field(default_factory=list)
+    end: int = 0
 
 
 def trace_steps(module: HloModule) -> Layout:
@@ -97,8 +107,6 @@ class _Tracer:
         self.kernels = KernelBuilder()
         self.homes: dict[Value, Storage] = {}
         self.position = 0
-        self.regions: list[set[Storage]] = []
-        self.looping: set[Storage] = set()  # states whose loop's body is being laid out
 
     def main(self, module: HloModule) -> Layout:
         """The entry function."""
@@ -109,39 +117,27 @@ class _Tracer:
             self.homes[parameter] = storage
             self.layout.parameters.append(storage)
         self.body(body, self.layout.steps)
-        self.position += 1
+        moves: list[Move] = []
         for number, result in enumerate(body.results):
-            self.layout.results.append(self.main_result(number, result))
+            self.layout.results.append(self.main_result(number, result, moves))
+        self.layout.steps.append(self.moves(moves))
+        self.layout.end = self.position
         return self.layout
 
-    def main_result(self, number: int, value: Value) -> Storage:
+    def main_result(self, number: int, value: Value, moves: list[Move]) -> Storage:
         """Let a value be the result ``number``, or copy it there."""
-        home = self.read(value).root()
+        home = self.homes[value]
         if home.place == "arena":
             home.place, home.index, home.type = "result", number, value.type
-            home.last = FOREVER
             return home
         target = self.new(value.type, "result", number)
-        target.last = FOREVER
-        self.layout.steps.append(Move(home, target, value.type, self.position))
+        moves.append(Move(home, target, value.type))
         return target
 
     def new(self, kind: TensorType, place: str = "arena", index: int = -1) -> Storage:
-        """A storage that is first written now."""
-        first = -1 if place in ("parameter", "constant") else self.position
-        size = kind.size * itemsize(kind.dtype)
-        storage = Storage(size, kind, place, index, first, first)
+        """A storage for values of a type."""
+        storage = Storage(kind.size * itemsize(kind.dtype), kind, place, index)
         self.layout.storages.append(storage)
-        return storage
-
-    def read(self, value: Value) -> Storage:
-        """The storage of a value whose content is needed now."""
-        storage = self.homes[value].root()
-        storage.last = max(storage.last, self.position)
-        if storage in self.looping:
-            storage.body_last = max(storage.body_last, self.position)
-        for region in self.regions:
-            region.add(storage)
         return storage
 
     def body(self, body: Computation, steps: list[SymbolicStep]) -> None:
@@ -150,6 +146,11 @@ class _Tracer:
             self.position += 1
             rule = _RULES.get(instr.op, _Tracer.kernel)
             rule(self, instr, steps)
+
+    def moves(self, moves: list[Move]) -> Moves:
+        """Copies at a position of their own."""
+        self.position += 1
+        return Moves([m for m in moves if m.source is not m.target and m.type.size], self.position)
 
     def alias(self, instr: Instruction, _: list[SymbolicStep]) -> None:
         """The results are the operands under other types."""
@@ -181,88 +182,55 @@ class _Tracer:
 
     def run(self, call: Call) -> Run:
         """One kernel."""
-        inputs = [self.read(value) for value in call.inputs]
-        starts = [(target, self.read(source)) for target, source in call.in_place]
+        inputs = [self.homes[value] for value in call.inputs]
+        sources = [(target, self.homes[source]) for target, source in call.in_place]
         for value in call.outputs:
             self.homes[value] = self.new(value.type)
-        moves = [Move(s, self.homes[t], t.type, self.position) for t, s in starts]
-        return Run(call, inputs, [self.homes[v] for v in call.outputs], moves, self.position)
+        outputs = [self.homes[value] for value in call.outputs]
+        starts = [Move(source, self.homes[target], target.type) for target, source in sources]
+        return Run(call, inputs, outputs, starts, self.position)
 
     def talk(self, instr: Instruction, steps: list[SymbolicStep]) -> None:
         """A callback."""
-        inputs = [(self.read(value), value.type) for value in instr.operands]
+        inputs = [(self.homes[value], value.type) for value in instr.operands]
         for value in instr.results:
             self.homes[value] = self.new(value.type)
         outputs = [(self.homes[value], value.type) for value in instr.results]
-        steps.append(Talk(instr.attributes["handle"], inputs, outputs))
+        steps.append(Talk(instr.attributes["handle"], inputs, outputs, self.position))
 
     def repeat(self, instr: Instruction, steps: list[SymbolicStep]) -> None:
         """A ``while``."""
         condition, body = instr.regions
-        entry = self.position
-        entries = []
-        for operand, *names in zip(
-            instr.operands, instr.results, condition.parameters, body.parameters, strict=True
-        ):
-            source = self.read(operand)
-            state = self.new(operand.type)
-            for name in names:
-                self.homes[name] = state
-            entries.append(Move(source, state, operand.type, entry))
-        states = [move.target for move in entries]
-        self.regions.append(set())
+        sources = [self.homes[operand] for operand in instr.operands]
+        states = [self.new(operand.type) for operand in instr.operands]
+        for values in (instr.results, condition.parameters, body.parameters):
+            self.homes.update(zip(values, states, strict=True))
+        steps.append(self.moves(_pairs(sources, states)))
         tested: list[SymbolicStep] = []
         self.body(condition, tested)
-        flag = self.read(condition.results[0])
-        for state in states:
-            state.heir, state.body_last = state, -1
-        self.looping.update(states)
+        self.position += 1
+        flag, position = self.homes[condition.results[0]], self.position
         repeated: list[SymbolicStep] = []
         self.body(body, repeated)
-        self.position += 1
-        exits = self.exits(body, states)
-        self.looping.difference_update(states)
-        for storage in self.regions.pop():
-            if storage.first < entry:
-                storage.last = max(storage.last, self.position)
-        for state in states:
-            state.last = max(state.last, self.position)
-        steps.append(Repeat(entries, tested, flag, repeated, exits, entry))
-
-    def exits(self, body: Computation, states: list[Storage]) -> list[Move]:
-        """Carry the state over: through temporary storage where one state becomes another."""
-        moves, late = [], []
-        for result, state in zip(body.results, states, strict=True):
-            source = self.read(result)
-            if source in states and source is not state:
-                spare = self.new(result.type)
-                moves.append(Move(source, spare, result.type, self.position))
-                source = spare
-            elif self.may_inherit(source) and source.first > state.first:
-                state.heir = source
-            late.append(Move(source, state, result.type, self.position))
-        return moves + late
-
-    def may_inherit(self, source: Storage) -> bool:
-        """Whether a storage may be the next state: no one's else, or that of a loop inside."""
-        return source.place == "arena" and (source.heir is None or source not in self.looping)
+        repeated.append(self.moves(_pairs([self.homes[v] for v in body.results], states)))
+        steps.append(Repeat(tested, flag, position, repeated))
 
     def branches(self, instr: Instruction, steps: list[SymbolicStep]) -> None:
         """A ``case``."""
-        index = self.read(instr.operands[0])
+        index, position = self.homes[instr.operands[0]], self.position
         results = [self.new(result.type) for result in instr.results]
         found: list[list[SymbolicStep]] = []
         for region in instr.regions:
             branch: list[SymbolicStep] = []
             self.body(region, branch)
-            self.position += 1
-            for value, target in zip(region.results, results, strict=True):
-                branch.append(Move(self.read(value), target, value.type, self.position))
-                target.last = self.position
+            branch.append(self.moves(_pairs([self.homes[v] for v in region.results], results)))
             found.append(branch)
-        for result, storage in zip(instr.results, results, strict=True):
-            self.homes[result] = storage
-        steps.append(Branches(index, found))
+        self.homes.update(zip(instr.results, results, strict=True))
+        steps.append(Branches(index, found, position))
+
+
+def _pairs(sources: list[Storage], targets: list[Storage]) -> list[Move]:
+    return [Move(s, t, t.type) for s, t in zip(sources, targets, strict=True)]
 
 
 _RULES = dict.fromkeys(ALIASES, _Tracer.alias) | {

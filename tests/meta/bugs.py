@@ -396,13 +396,22 @@ BUGS = (
     Bug(
         "memory", "memory is taken over before its last reader has run",
         "fnx_xla_lite/loops/memory.py",
-        "    if old.last > position:", "    if old.last > position + 4:",
+        "    return not _overlap(one.live, other.live)", "    return True",
     ),
     Bug(
-        "memory", "the arena takes a value's last reader for its end",
-        "fnx_xla_lite/loops/memory.py",
-        "if other.last < storage.first or storage.last < other.first or",
-        "if other.last <= storage.first or storage.last <= other.first or",
+        "memory", "the arena gives a result the place of what its kernel reads",
+        "fnx_xla_lite/loops/memory.py", "(first & ~1, last)", "(first, last)",
+    ),
+    Bug(
+        "memory", "what a loop reads from outside is kept for its first round only",
+        "fnx_xla_lite/loops/lifetimes.py",
+        "        ends.setdefault(storage, end)\n", "        pass\n",
+        ("mul", "sin", "add", "dot_general"),
+    ),
+    Bug(
+        "memory", "what a case is followed by is not kept in its branches",
+        "fnx_xla_lite/loops/lifetimes.py",
+        "inner = dict.fromkeys(after, 2 * last + 1)", "inner = {}",
     ),
     # CPU
     Bug(
@@ -491,8 +500,8 @@ BUGS = (
         "callback.results, has_side_effect=effect)", "callback.results, has_side_effect=False)",
     ),
     Bug(
-        "memory", "what a callback reads is not kept for it", "fnx_xla_lite/loops/steps.py",
-        "inputs = [(self.read(value), value.type)", "inputs = [(self.homes[value], value.type)",
+        "memory", "what a callback reads is not kept for it", "fnx_xla_lite/loops/lifetimes.py",
+        "        return [storage for storage, _ in step.inputs]\n", "        return []\n",
     ),
     *LOOP_BUGS,
 )  # fmt: skip

@@ -70,3 +70,13 @@ def test_nests_compute_what_python_computes(seed):
 def test_many_nests_compute_what_python_computes():
     for seed in range(100, 500):
         check(seed)
+
+
+def test_an_array_goes_through_branches_of_a_loop_in_place():
+    def step(i, x):
+        return lax.cond(i % 2 == 0, lambda x: x.at[i].set(1.0), lambda x: x, x)
+
+    f = fnx.jit(lambda x: lax.fori_loop(0, 9, step, x), donate_argnums=0)
+    x = jnp.zeros(10_000)
+    assert f.lower(x).compile().memory_analysis().temp_size_in_bytes < 1000
+    np.testing.assert_array_equal(f(x)[:10], [1, 0] * 5)

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from fnx.config import config
 from fnx.core.array import Array
 from fnx.core.ir import Literal, Var
-from fnx.core.key_uses import check_by, note
+from fnx.core.key_uses import check_by, enter, note
 from fnx.core.rehearsal import is_rehearsal
 from fnx.core.sources import Source, user_source
 from fnx.core.trace import Trace, current_trace
@@ -129,7 +129,7 @@ def use(key: Any, what: str) -> None:
     before = table.get(token)
     now = Use(what, user_source())
     if before is None:
-        table[token] = now
+        enter(table, token, now)
         return
     place = f"\n  it was used first in {before.source.describe()}" if before.source else ""
     raise KeyReuseError(

@@ -140,6 +140,29 @@ def test_a_compiled_function_that_was_rehearsed_first():
         draw(key)
 
 
+def test_of_several_branches_only_one_uses_a_key():
+    draws = (lambda key: random.normal(key), lambda key: random.uniform(key))
+
+    @fnx.jit
+    def right(key, index):
+        nested = lambda: fnx.lax.cond(index > 1, *[lambda f=f: f(key) for f in draws])
+        return fnx.lax.switch(index, [nested, *[lambda f=f: f(key) for f in draws]])
+
+    @fnx.jit
+    def wrong(key, index):
+        drawn = fnx.lax.switch(index, [lambda: random.normal(key), lambda: 0.0])
+        return drawn + random.normal(key)
+
+    @fnx.jit
+    def wrong_before(key, index):
+        return random.normal(key) + fnx.lax.switch(index, [lambda: 0.0, lambda: draws[0](key)])
+
+    right(random.key(5), 1)
+    for f in (wrong, wrong_before):
+        with pytest.raises(KeyReuseError, match="the key of a draw"):
+            f(random.key(5), 1)
+
+
 def test_keys_that_are_only_folded_in_are_not_used_up():
     step = fnx.jit(lambda key, i: random.normal(random.fold_in(key, i)))
     key = random.key(9)

@@ -32,6 +32,7 @@ from fnx.core.effects import has_effects
 from fnx.core.evaluate import evaluate
 from fnx.core.flatten import FlatFunction, as_value
 from fnx.core.ir import Jaxpr
+from fnx.core.key_uses import run_apart
 from fnx.core.primitive import Linear, Primitive
 from fnx.core.sources import user_source
 from fnx.core.trace import bind, may_collect, trace
@@ -123,7 +124,8 @@ def _switch(what: str, index: Any, branches: Sequence[F], operands: Values) -> A
     leaves, in_tree = tree.flatten((operands, {}))
     values = [as_value(x) for x in leaves]
     functions = [FlatFunction(f, in_tree) for f in branches]
-    jaxprs = [trace(f, [x.aval for x in values]) for f in functions]
+    avals = [x.aval for x in values]
+    jaxprs = run_apart([functools.partial(trace, f, avals) for f in functions])
     same_results(what, [f.out_tree for f in functions], jaxprs)
     closed, consts = close_together(jaxprs)
     outs = bind(cond_p, index, *consts, *values, branches=closed)

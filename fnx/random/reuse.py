@@ -5,8 +5,8 @@ bits again, or bits that depend on the first. Keys that are known are told apart
 from when they are made (`key`, `split`, `fold_in`); keys of a program that is being traced by what
 computes them, so that ``keys[0]`` is one key however often it is written. A compiled function that
 was traced while keys are checked uses up the arguments that its body uses. Not seen: a key that
-every step of a loop primitive closes over, and arrays of keys of which a compiled function takes
-some.
+every step of a loop primitive closes over, one that a compiled function closes over, operands of
+loops and (in compiled functions) of branches, and arrays of keys of which some are taken.
 """
 
 from __future__ import annotations

@@ -140,6 +140,16 @@ def test_a_compiled_function_that_was_rehearsed_first():
         draw(key)
 
 
+@pytest.mark.parametrize("wrap", [lambda f: f, fnx.jit], ids=["plain", "jit"])
+def test_a_checkpoint_uses_its_keys_up(wrap):
+    noisy = fnx.checkpoint(lambda x, key: x * random.normal(key))
+    right = wrap(fnx.grad(lambda x, key: noisy(noisy(x, key), random.fold_in(key, 1))))
+    wrong = wrap(fnx.grad(lambda x, key: noisy(noisy(x, key), key)))
+    right(1.0, random.key(10))
+    with pytest.raises(KeyReuseError, match="the key of a call of <lambda>"):
+        wrong(1.0, random.key(11))
+
+
 def test_of_several_branches_only_one_uses_a_key():
     draws = (lambda key: random.normal(key), lambda key: random.uniform(key))
 

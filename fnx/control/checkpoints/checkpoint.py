@@ -21,6 +21,7 @@ from fnx.control.loops.stepwise import has_unbounded_loop, split_step
 from fnx.core.evaluate import evaluate
 from fnx.core.flatten import FlatFunction, as_value, close, name_of, trace_closed
 from fnx.core.ir import Jaxpr
+from fnx.core.key_uses import noting, use_up
 from fnx.core.primitive import Primitive
 from fnx.core.sources import user_source
 from fnx.core.trace import bind
@@ -73,8 +74,12 @@ def checkpoint(
         leaves, in_tree = tree.flatten((moving, kwargs))
         values = [as_value(x) for x in leaves]
         flat = FlatFunction(function, in_tree)
-        jaxpr, consts = trace_closed(flat, [x.aval for x in values])
+        with noting() as used:
+            jaxpr, consts = trace_closed(flat, [x.aval for x in values])
         assert flat.out_tree is not None
+        for x, var in zip(values, jaxpr.inputs[len(consts) :], strict=True):
+            if var in used:
+                use_up(x, f"a call of {name_of(fun)}")
         outs = bind(
             checkpoint_p, *consts, *values, body=jaxpr, policy=policy, prevent_cse=prevent_cse
         )

@@ -19,7 +19,6 @@ def isclose(
     x2: ArrayLike,
     rtol: float = 1e-5,
     atol: float = 1e-8,
-    *,
     equal_nan: bool = False,
 ) -> Array:
     """Whether ``|x1 - x2| <= atol + rtol * |x2|``, element by element; infinities are equal."""
@@ -36,7 +35,6 @@ def allclose(
     x2: ArrayLike,
     rtol: float = 1e-5,
     atol: float = 1e-8,
-    *,
     equal_nan: bool = False,
 ) -> Array:
     """Whether all elements are close; see `isclose`."""
@@ -50,7 +48,7 @@ def isin(x1: ArrayLike, x2: ArrayLike, /, *, invert: bool = False) -> Array:
     return logical_not(found) if invert else found
 
 
-def array_equal(x1: ArrayLike, x2: ArrayLike, *, equal_nan: bool = False) -> Array:
+def array_equal(x1: ArrayLike, x2: ArrayLike, equal_nan: bool = False) -> Array:
     """Whether two arrays have the same shape and equal elements."""
     x, y = (as_array(as_operand(v, "array_equal")) for v in (x1, x2))
     if x.aval.shape != y.aval.shape:

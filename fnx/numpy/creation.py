@@ -159,9 +159,9 @@ def linspace(
     stop: ArrayLike,
     /,
     num: int = 50,
-    dtype: object = None,
-    *,
     endpoint: bool = True,
+    *,
+    dtype: object = None,
     device: str | None = None,
 ) -> Array:
     """``num`` evenly spaced values from ``start`` to ``stop``, the last one if ``endpoint``.

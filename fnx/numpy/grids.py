@@ -23,9 +23,9 @@ def eye(
     n_rows: int,
     n_cols: int | None = None,
     /,
-    *,
     k: int = 0,
     dtype: object = None,
+    *,
     device: str | None = None,
 ) -> Array:
     """Ones on the ``k``-th diagonal (``k > 0`` above the main one), zeros elsewhere."""
@@ -55,12 +55,12 @@ def tri(n: int, m: int | None = None, k: int = 0, dtype: object = None) -> Array
     return astype(_diagonal_mask(shape, k, comparison.le), dtype or FLOAT32)
 
 
-def tril(x: ArrayLike, /, *, k: int = 0) -> Array:
+def tril(x: ArrayLike, /, k: int = 0) -> Array:
     """The lower triangle of the last two axes: zeros above the ``k``-th diagonal."""
     return _triangle("tril", x, k, comparison.le)
 
 
-def triu(x: ArrayLike, /, *, k: int = 0) -> Array:
+def triu(x: ArrayLike, /, k: int = 0) -> Array:
     """The upper triangle of the last two axes: zeros below the ``k``-th diagonal."""
     return _triangle("triu", x, k, comparison.ge)
 

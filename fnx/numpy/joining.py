@@ -68,7 +68,7 @@ def concatenate(arrays: Sequence[ArrayLike], axis: int | None = 0) -> Array:
     return concat(arrays, axis=axis)
 
 
-def stack(arrays: Sequence[ArrayLike], /, *, axis: int = 0) -> Array:
+def stack(arrays: Sequence[ArrayLike], /, axis: int = 0) -> Array:
     """Arrays of one shape along a new axis. Promotes."""
     xs = _promoted_arrays("stack", arrays)
     for x in xs:
@@ -135,14 +135,14 @@ def piece(x: Any, axis: int, start: int, limit: int) -> Any:
     return ops.slice(x, start=starts, limit=limits, strides=(1,) * len(sizes))
 
 
-def flip(x: ArrayLike, /, *, axis: Axis | None = None) -> Array:
+def flip(x: ArrayLike, /, axis: Axis | None = None) -> Array:
     """The elements in reverse order along axes (all, if None)."""
     x = as_owned(x, "flip")
     axes = canonical_axes(axis, x.aval.ndim, "flip")
     return ops.reverse(x, dimensions=axes) if axes else x
 
 
-def roll(x: ArrayLike, /, shift: int | Sequence[int], *, axis: Axis | None = None) -> Array:
+def roll(x: ArrayLike, /, shift: int | Sequence[int], axis: Axis | None = None) -> Array:
     """The elements moved along axes; what leaves at the end enters at the start."""
     x = as_owned(x, "roll")
     if axis is None:
@@ -194,8 +194,8 @@ def repeat(
     x: ArrayLike,
     repeats: int | Sequence[int],
     /,
-    *,
     axis: int | None = None,
+    *,
     total_repeat_length: int | None = None,
 ) -> Array:
     """Each element repeated along an axis (of all in order, if None).

@@ -57,7 +57,7 @@ def _columns(x: Any, order: list[int]) -> Any:
     return concat([piece(x, x.aval.ndim - 1, i, i + 1) for i in order], axis=-1)
 
 
-def diagonal(x: ArrayLike, /, *, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
+def diagonal(x: ArrayLike, /, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
     """The diagonal of two axes, as the last axis of the result."""
     x = as_array(as_operand(x, "diagonal"))
     if x.aval.ndim < 2:
@@ -77,12 +77,12 @@ def diagonal(x: ArrayLike, /, *, offset: int = 0, axis1: int = 0, axis2: int = 1
     )
 
 
-def trace(x: ArrayLike, /, *, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
+def trace(x: ArrayLike, /, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
     """Sum of the diagonal of two axes."""
     return sum_over(diagonal(x, offset=offset, axis1=axis1, axis2=axis2), axis=-1)
 
 
-def diag(x: ArrayLike, /, *, k: int = 0) -> Array:
+def diag(x: ArrayLike, /, k: int = 0) -> Array:
     """The matrix with a vector on its ``k``-th diagonal; or the ``k``-th diagonal of a matrix."""
     x = as_array(as_operand(x, "diag"))
     if x.aval.ndim == 2:

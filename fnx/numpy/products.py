@@ -168,8 +168,8 @@ def tensordot(
     x1: ArrayLike,
     x2: ArrayLike,
     /,
-    *,
     axes: int | tuple[int | Sequence[int], int | Sequence[int]] = 2,
+    *,
     preferred_element_type: object = None,
 ) -> Array:
     """Sum of products over pairs of axes.

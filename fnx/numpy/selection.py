@@ -71,7 +71,7 @@ def clip(x: ArrayLike, /, min: ArrayLike | None = None, max: ArrayLike | None = 
 
 
 def take(
-    x: ArrayLike, indices: ArrayLike, /, *, axis: int | None = None, mode: str = "clip"
+    x: ArrayLike, indices: ArrayLike, /, axis: int | None = None, *, mode: str = "clip"
 ) -> Array:
     """Elements at integer indices along an axis; of all elements in order, if ``axis`` is None.
 
@@ -126,7 +126,7 @@ def take_axis(x: Any, indices: Any, axis: int, mode: str) -> Any:
     return indexing.take(x, indices, axis=axis, mode=mode)
 
 
-def take_along_axis(x: ArrayLike, indices: ArrayLike, /, *, axis: int = -1) -> Array:
+def take_along_axis(x: ArrayLike, indices: ArrayLike, /, axis: int = -1) -> Array:
     """``x[..., indices[..., i, ...], ...]`` along an axis; the others run together and broadcast.
 
     Args:
@@ -184,7 +184,7 @@ def argwhere(x: ArrayLike, /) -> Array:
     return wrap(np.argwhere(_known("argwhere", x)).astype(np.int32))
 
 
-def compress(condition: ArrayLike, x: ArrayLike, /, *, axis: int | None = None) -> Array:
+def compress(condition: ArrayLike, x: ArrayLike, /, axis: int | None = None) -> Array:
     """The slices along an axis where a rank-1 condition is true. Not under jit: it needs values."""
     places = np.flatnonzero(_known("compress", as_bools(asarray(condition), "compress")))
     return take(x, wrap(places.astype(np.int32)), axis=axis)

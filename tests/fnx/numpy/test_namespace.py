@@ -30,6 +30,31 @@ def standard():
     } - NOT_OF_THE_STANDARD
 
 
+X = np.arange(12.0, dtype=np.float32).reshape(3, 4)
+ROWS = np.array([[2, 0, 1, 1]])
+
+
+@pytest.mark.parametrize(("name", "arguments"), [
+    ("roll", (X, 1, 0)), ("flip", (X, 1)), ("stack", ([X, X], 1)), ("concatenate", ([X, X], 1)),
+    ("repeat", (X, 2, 1)), ("take", (X, [2, 0], 1)), ("take_along_axis", (X, ROWS, 0)),
+    ("compress", ([True, False, True], X, 0)), ("diff", (X, 2, 0)), ("triu", (X, 1)),
+    ("tril", (X, -1)), ("tensordot", (X, X, ([0], [0]))), ("trace", (X, 1)),
+    ("trace", (X, 0, 1, 0)),
+    ("diagonal", (X, 1)), ("diag", (X, -1)), ("eye", (3, 4, 1, "float32")),
+    ("linspace", (0, 1, 5, False)), ("isclose", (X, X + 1, 0.5, 0.1, True)),
+    ("array_equal", (X, X, True)), ("expand_dims", (X, 1)), ("squeeze", (X[None], 0)),
+    ("sum", (X, 0)), ("max", (X, 1)), ("mean", (X, 1)), ("argmax", (X, 1)), ("cumsum", (X, 1)),
+    ("swapaxes", (X, 0, 1)), ("moveaxis", (X, 0, 1)), ("split", (X, 2, 1)), ("clip", (X, 2, 5)),
+    ("arange", (2, 9, 3)), ("full", ((2, 3), 7.0, "float32")), ("tile", (X, (2, 1))),
+], ids=str)  # fmt: skip
+def test_arguments_stand_where_numpy_has_them(name, arguments):
+    found, wanted = getattr(fnp, name)(*arguments), getattr(np, name)(*arguments)
+    for x, y in zip(
+        *[v if isinstance(v, list | tuple) else [v] for v in (found, wanted)], strict=True
+    ):
+        np.testing.assert_allclose(np.asarray(x), y, rtol=1e-6)
+
+
 def test_names_of_the_standard():
     assert {name for name in standard() if not hasattr(fnp, name)} == ABSENT | COMPLEX
 

@@ -11,10 +11,12 @@ from fnx import tree
 from fnx.control.body import Body
 from fnx.core.avals import Aval
 from fnx.core.eager import aval_of, is_value
-from fnx.core.flatten import FlatFunction, as_value, name_of, place_of
+from fnx.core.flatten import FlatFunction, as_value, name_of, place_of, trace_closed
 from fnx.core.ir import Jaxpr
+from fnx.core.primitive import Primitive
 from fnx.core.rehearsal import rehearse
 from fnx.core.sources import user_source
+from fnx.core.trace import bind, trace_of
 from fnx.errors import DerivativeError, FnxTypeError
 from fnx.ops.conversion import convert
 from fnx.transforms.zeros import is_differentiable
@@ -245,3 +247,20 @@ def _leaves_with_none(what: str, values: Any, treedef: tree.TreeDef) -> list[Any
         _up_to(treedef, values, what)
     pairs = zip(children, treedef.children, strict=True)
     return [x for child, child_def in pairs for x in _leaves_with_none(what, child, child_def)]
+
+
+def call_with_rule(
+    primitive: Primitive, function: Callable[..., Sequence[Any]], leaves: Sequence[Any], **rule: Any
+) -> Sequence[Any]:
+    """Call a flat function that has a flat rule, in the current trace.
+
+    Where the trace interprets, the function stays as it is; else it is traced, and what it closes
+    over comes before its arguments.
+    """
+    target = trace_of(leaves)
+    if target is None:
+        return function(*leaves)
+    if target.interpret is not None:
+        return bind(primitive, *leaves, body=function, closed_over=0, **rule)
+    jaxpr, consts = trace_closed(function, [aval_of(x) for x in leaves])
+    return bind(primitive, *consts, *leaves, body=jaxpr, closed_over=len(consts), **rule)

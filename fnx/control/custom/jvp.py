@@ -16,14 +16,14 @@ from fnx.control.body import Body, Values, call_body, lower_body, transpose_body
 from fnx.control.custom.arguments import (
     Arguments,
     F,
+    call_with_rule,
     check_same_results,
     checked_leaves,
 )
 from fnx.core.eager import aval_of
-from fnx.core.flatten import name_of, place_of, trace_closed
+from fnx.core.flatten import name_of, place_of
 from fnx.core.primitive import Primitive
 from fnx.core.sources import call_users, current_source, user_source
-from fnx.core.trace import bind, trace_of
 from fnx.errors import DerivativeError
 from fnx.ops.arithmetic import mul
 from fnx.ops.families import add
@@ -127,13 +127,7 @@ def custom_jvp_call(
     function: Callable[..., Sequence[Any]], rule: Rule, *leaves: Any
 ) -> Sequence[Any]:
     """Call a flat function that has a flat rule, in the current trace."""
-    target = trace_of(leaves)
-    if target is None:
-        return function(*leaves)
-    if target.interpret is not None:
-        return bind(custom_jvp_p, *leaves, body=function, rule=rule, closed_over=0)
-    jaxpr, consts = trace_closed(function, [aval_of(x) for x in leaves])
-    return bind(custom_jvp_p, *consts, *leaves, body=jaxpr, rule=rule, closed_over=len(consts))
+    return call_with_rule(custom_jvp_p, function, leaves, rule=rule)
 
 
 def _jvp(

@@ -16,16 +16,17 @@ from fnx.control.body import Body, Values, call_body, lower_body, transpose_body
 from fnx.control.custom.arguments import (
     Arguments,
     F,
+    call_with_rule,
     check_same_results,
     checked_leaves,
 )
 from fnx.control.custom.vjp_linear import Backward, custom_vjp_linear_p
 from fnx.core.avals import Aval
 from fnx.core.eager import aval_of
-from fnx.core.flatten import FlatFunction, as_value, name_of, place_of, trace_closed
+from fnx.core.flatten import FlatFunction, as_value, name_of, place_of
 from fnx.core.primitive import Primitive
 from fnx.core.sources import call_users, current_source, user_source
-from fnx.core.trace import bind, trace_of
+from fnx.core.trace import bind
 from fnx.errors import DerivativeError
 from fnx.ops.layout import reduce_sum
 from fnx.transforms.vmap import place_axis, vmap_flat
@@ -132,15 +133,7 @@ def custom_vjp_call(
     function: Callable[..., Sequence[Any]], forward: Forward, *leaves: Any
 ) -> Sequence[Any]:
     """Call a flat function that has a flat rule, in the current trace."""
-    target = trace_of(leaves)
-    if target is None:
-        return function(*leaves)
-    if target.interpret is not None:
-        return bind(custom_vjp_p, *leaves, body=function, forward=forward, closed_over=0)
-    jaxpr, consts = trace_closed(function, [aval_of(x) for x in leaves])
-    return bind(
-        custom_vjp_p, *consts, *leaves, body=jaxpr, forward=forward, closed_over=len(consts)
-    )
+    return call_with_rule(custom_vjp_p, function, leaves, forward=forward)
 
 
 def _jvp(

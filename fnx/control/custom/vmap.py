@@ -12,14 +12,14 @@ from typing import Any
 
 from fnx import tree
 from fnx.control.body import Body, Values, call_body, lower_body, transpose_body, type_of_body
-from fnx.control.custom.arguments import Arguments, F
+from fnx.control.custom.arguments import Arguments, F, call_with_rule
 from fnx.control.loops.map import map as map_rows
 from fnx.core.eager import aval_of, is_value
 from fnx.core.evaluate import evaluate
-from fnx.core.flatten import as_value, name_of, trace_closed
+from fnx.core.flatten import as_value, name_of
 from fnx.core.primitive import Primitive
 from fnx.core.sources import user_source
-from fnx.core.trace import bind, trace_of
+from fnx.core.trace import bind
 from fnx.errors import FnxTypeError
 from fnx.ops.layout import expand, move_axis
 from fnx.transforms.jvp import jvp_flat
@@ -147,13 +147,7 @@ def custom_vmap_call(
     function: Callable[..., Sequence[Any]], rule: Rule, *leaves: Any
 ) -> Sequence[Any]:
     """Call a flat function that has a flat rule, in the current trace."""
-    target = trace_of(leaves)
-    if target is None:
-        return function(*leaves)
-    if target.interpret is not None:
-        return bind(custom_vmap_p, *leaves, body=function, rule=rule, closed_over=0)
-    jaxpr, consts = trace_closed(function, [aval_of(x) for x in leaves])
-    return bind(custom_vmap_p, *consts, *leaves, body=jaxpr, rule=rule, closed_over=len(consts))
+    return call_with_rule(custom_vmap_p, function, leaves, rule=rule)
 
 
 def _batch(
